@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The parts of tools/vm/vm: guest image, kernel, machine, console, host."""
