@@ -3,9 +3,9 @@
 # `make help` lists the targets. The module is built by tools/kernel/build,
 # through the kernel's own build system (Kbuild).
 
-# A recipe that fails leaves nothing behind; the tools read these.
+# Scripts read these from the environment.
 .DELETE_ON_ERROR:
-export KERNEL SUITE KERNEL_IMAGE MODULES SCRIPT MAKE
+export KERNEL SUITE KERNEL_IMAGE MODULES SCRIPT
 
 PREFIX ?= /usr/local
 O := $(CURDIR)/build
