@@ -68,7 +68,7 @@ static inline bool __egpu_override_swap(struct pci_dev *pdev, const char *old,
 	return true;
 }
 
-#define egpu_override_guard(pdev)	do { (void)(pdev); } while (0)
+#define egpu_override_guard(pdev)	((void)(pdev))
 
 #else /* the override is struct pci_dev's */
 
