@@ -26,7 +26,6 @@ enum { TEST_PASS = 0, TEST_FAIL = 1, TEST_SKIP = 4 };
 #define NEED_GPU	(1U << 0)	/* the port is READY */
 #define NEED_NODE	(1U << 1)	/* ... and its GPU has a device node */
 #define NEED_SECOND	(1U << 2)	/* a second port, untracked */
-#define NEED_NO_GPU	(1U << 3)	/* the port is EMPTY */
 
 /**
  * struct setup - what main() found, the same for all tests
@@ -137,7 +136,6 @@ void args_tests(void);
 void array_tests(void);
 void value_tests(void);
 void privilege_tests(void);
-void user_tests(void);
 void event_tests(void);
 void queue_tests(void);
 void fuzz_tests(void);
