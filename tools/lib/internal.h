@@ -5,6 +5,7 @@
 #ifndef LIBEGPU_INTERNAL_H
 #define LIBEGPU_INTERNAL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
