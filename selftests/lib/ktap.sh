@@ -10,13 +10,18 @@
 # killed. In a VM a kernel splat that the test did not announce by
 # `host expect REGEX` fails it.
 #
-# TEST=GLOB runs only those whose name or FILE.NAME matches.
+# TEST=GLOB,… runs only those whose name or FILE.NAME matches; those of
+# `prove -l`, which take long, run only when LONG is set.
 
 KTAP_NAMES=()
 declare -A KTAP_PROVES KTAP_LIMIT
 
 prove() {
 	local limit=30
+	if [ "$1" = -l ]; then
+		[ -n "${LONG:-}" ] || return 0
+		shift
+	fi
 	if [ "$1" = -t ]; then
 		limit=$2
 		shift 2
@@ -169,8 +174,14 @@ _timed() {
 }
 
 _selected() {
-	# shellcheck disable=SC2053 # a glob
-	[ -z "${TEST:-}" ] || [[ $1 == $TEST || $KTAP_FILE.$1 == $TEST ]]
+	local glob globs
+	[ -n "${TEST:-}" ] || return 0
+	IFS=, read -r -a globs <<< "$TEST"
+	for glob in "${globs[@]}"; do
+		# shellcheck disable=SC2053 # a glob
+		[[ $1 != $glob && $KTAP_FILE.$1 != $glob ]] || return 0
+	done
+	return 1
 }
 
 # shellcheck disable=SC2181 # see _timed

@@ -92,15 +92,29 @@ def prune(folder, prefix, keep):
             os.unlink(n)
 
 
+def _apt(command, **options):
+    """An apt command that may need fresh package lists to succeed."""
+    def attempt():
+        return subprocess.run(command, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, **options)
+    out = attempt()
+    if out.returncode and os.geteuid() == 0:
+        subprocess.run(["apt-get", "-q", "update"], capture_output=True,
+                       stdin=subprocess.DEVNULL)
+        out = attempt()
+    if out.returncode:
+        said = (out.stderr.strip().splitlines() or ["no reason given"])[-1]
+        die(f"{' '.join(command[:2])} failed: {said}; "
+            "is the package list current (apt-get update)?")
+    return out.stdout
+
+
 def _library_packages():
-    out = subprocess.run(
+    out = _apt(
         ["apt-cache", "depends", "--recurse", "--no-recommends",
          "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces",
-         "--no-enhances", *PACKAGES], capture_output=True, text=True)
-    if out.returncode:
-        die("apt-cache knows not all guest packages; run apt-get update: "
-            + out.stderr.strip().splitlines()[0])
-    names = set(re.findall(r"^(lib\S+)$", out.stdout, re.M))
+         "--no-enhances", *PACKAGES])
+    names = set(re.findall(r"^(lib\S+)$", out, re.M))
     return sorted(n for n in names
                   if not NO_LIBS.search(n) and ":" not in n)
 
@@ -111,10 +125,7 @@ def _fetch_root(dest):
     print(f"vm: fetching {len(names)} packages for the guest", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=cache_dir()) as debs:
         os.chmod(debs, 0o755)
-        out = subprocess.run(["apt-get", "-q", "download", *names], cwd=debs,
-                             capture_output=True, text=True)
-        if out.returncode:
-            die("apt-get download failed: " + out.stderr.strip()[-300:])
+        _apt(["apt-get", "-q", "download", *names], cwd=debs)
         for deb in sorted(os.listdir(debs)):
             subprocess.run(["dpkg", "-x", os.path.join(debs, deb), dest],
                            check=True)
