@@ -34,6 +34,11 @@ test-modules: ## the selftests' own modules, build/KERNEL/*.ko
 	@tools/setup --check module
 	+@$(build) --tests $(kbuild-args)
 
+test-programs: ## the selftests' own programs, build/selftests
+	+@set -e; for dir in $(dir $(wildcard selftests/*/Makefile)); do \
+		$(MAKE) --no-print-directory -C "$$dir" O=$(O); \
+	done
+
 tools: ## build/bin/egpuctl
 	@tools/setup --check tools
 	+@$(MAKE) --no-print-directory -C tools/lib O=$(O)
@@ -122,6 +127,6 @@ help: ## this text
 	@echo 'Kernels (KERNEL=):  6.1, 6.12, 7.2: Debian'"'"'s, fetched when needed'
 	@echo 'Kbuild:             W=1 (warnings), C=2 (sparse), V=1 (commands)'
 
-.PHONY: all module test-modules tools install install-module install-tools \
+.PHONY: all module test-modules test-programs tools install install-module install-tools \
 	uninstall load unload vm demo check check-long mutate bench clean \
 	distclean help
