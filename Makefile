@@ -127,6 +127,6 @@ help: ## this text
 	@echo 'Kernels (KERNEL=):  6.1, 6.12, 7.2: Debian'"'"'s, fetched when needed'
 	@echo 'Kbuild:             W=1 (warnings), C=2 (sparse), V=1 (commands)'
 
-.PHONY: all module test-modules test-programs tools install install-module install-tools \
-	uninstall load unload vm demo check check-long mutate bench clean \
+.PHONY: all module test-modules test-programs tools install install-module \
+	install-tools uninstall load unload vm demo check check-long mutate bench clean \
 	distclean help
