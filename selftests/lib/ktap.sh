@@ -10,6 +10,8 @@
 # killed. In a VM a kernel splat that the test did not announce by
 # `host expect REGEX` fails it.
 #
+# A file that announces no test prints KTAP by itself (a program's, say).
+#
 # TEST=GLOB,… runs only those whose name or FILE.NAME matches; those of
 # `prove -l`, which take long, run only when LONG is set.
 
@@ -224,6 +226,7 @@ _main() {
 	trap 'rm -rf "$KTAP_TMP"' EXIT
 	# shellcheck source=/dev/null
 	. "$1" || { echo "Bail out! $1 cannot be read"; exit 1; }
+	[ "${#KTAP_NAMES[@]}" -gt 0 ] || exit 0
 	for name in "${KTAP_NAMES[@]}"; do
 		if _selected "$name"; then chosen+=("$name"); fi
 	done

@@ -137,6 +137,39 @@ _holds() {
 	done
 }
 
+# draws ID rpN: does the GPU still draw? Looks at what QEMU's display of this
+# device shows while modetest fills it, first with one colour, then with bars.
+draws() {
+	_shows "$1" "$2" plain 1 2 && _shows "$1" "$2" smpte 6 99
+}
+
+_shows() {
+	local connector picture=0 tool
+	connector=$(_modetest "$2" -c | awk '$3 == "connected" { print $1; exit }')
+	# It draws until its input ends.
+	mkfifo /tmp/modetest.$$
+	_modetest "$2" -s "$connector:640x480" -F "$3" < /tmp/modetest.$$ &
+	tool=$!
+	exec {picture}> /tmp/modetest.$$
+	rm /tmp/modetest.$$
+	within 2 _colours "$1" "$4" "$5"
+	local status=$?
+	exec {picture}>&-
+	wait "$tool"
+	return "$status"
+}
+
+_modetest() {
+	modetest -M "$(driver_of "$(gpu "$1")")" -D "pci:$(gpu "$1")" "${@:2}" \
+		2> /dev/null
+}
+
+_colours() {
+	local size count
+	read -r size count <<< "$(host screen "$1")"
+	[ -n "$size" ] && [ "$count" -ge "$2" ] && [ "$count" -le "$3" ]
+}
+
 # dmesg_mark, dmesg_since: what the kernel said since the mark
 dmesg_mark() {
 	KTAP_MARK=mark-$RANDOM$RANDOM

@@ -5,6 +5,9 @@ A request is a list of words; the answer an exit code and text. Nothing here
 blocks for long, so that one VM can serve several askers in turn.
 """
 import json
+import re
+import struct
+import tempfile
 
 from .qmp import QmpError
 
@@ -15,6 +18,7 @@ host wait-deleted ID [S]  until it has, at most S seconds (10)
 host aer PORT ERROR [ARG…]  HMP pcie_aer_inject_error
 host hmp 'COMMAND'        QEMU's human monitor
 host qmp 'JSON'           QEMU's machine protocol
+host screen ID            what a display shows: WIDTHxHEIGHT, colours
 host devices              what QEMU has on its PCI buses
 host expect REGEX         a kernel splat that this test will cause
 host forget               forget what was announced
@@ -98,6 +102,20 @@ class Host:
 
     def do_devices(self):
         return 0, self.qmp.hmp("info pci").rstrip()
+
+    def do_screen(self, ident):
+        with tempfile.NamedTemporaryFile() as f:
+            self.qmp.call("screendump", filename=f.name, device=ident)
+            data = f.read()
+        match = re.match(rb"P6\s+(\d+) (\d+)\s+255\s", data)
+        if not match:
+            raise ValueError("no picture")
+        width, height = map(int, match.groups())
+        colours, row = set(), width * 3
+        for y in range(0, height, 16):          # every 16th row tells enough
+            at = match.end() + y * row
+            colours.update(struct.iter_unpack("3s", data[at:at + row]))
+        return 0, f"{width}x{height} {len(colours)}"
 
     def do_expect(self, pattern):
         self.machine.console.expect(pattern)
