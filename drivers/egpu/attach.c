@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From arrival to bound driver, as jobs: scan what is there, check what is
+ * held, release it to its drivers; slot on; and the look after an error.
+ */
+#include <linux/pci.h>
+#include <linux/pm_runtime.h>
+#include <linux/timekeeping.h>
+
+#include "egpu.h"
+
+/* A driver may be binding right now: then its notification tells later. */
+static void egpu_fn_adopt(struct egpu_fn *fn)
+{
+	struct device *dev = &fn->pdev->dev;
+
+	fn->found = true;
+	if (!device_trylock(dev))
+		return;
+	if (dev->driver && !egpu_bus_is_ours(dev->driver)) {
+		fn->bound = true;
+		fn->adopted = true;
+		strscpy(fn->driver, dev->driver->name, sizeof(fn->driver));
+	}
+	device_unlock(dev);
+}
+
+static int egpu_scan_one(struct pci_dev *pdev, void *data)
+{
+	struct egpu_port *port = data;
+	struct egpu_port *owner;
+	struct egpu_fn *fn;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return 0;
+	owner = egpu_port_for(pdev);
+	if (owner == port) {
+		mutex_lock(&port->lock);
+		fn = egpu_fn_find(port, pdev);
+		if (!fn) {
+			fn = egpu_fn_add(port, pdev);
+			if (fn)
+				egpu_fn_adopt(fn);
+		}
+		mutex_unlock(&port->lock);
+	}
+	if (owner)
+		egpu_port_put(owner);
+	return 0;
+}
+
+/* Held, or about to be: not given to a driver yet. */
+bool egpu_fn_is_held(struct egpu_fn *fn)
+{
+	return fn->hold;
+}
+
+static bool egpu_fn_is_unbound(struct egpu_fn *fn)
+{
+	return fn->gated && !fn->bound && !fn->hold &&
+	       !READ_ONCE(fn->pdev->dev.driver);
+}
+
+static void egpu_scan_hold(struct egpu_port *port)
+{
+	struct egpu_pdevs *unbound __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_unbound);
+	u32 i;
+
+	for (i = 0; unbound && i < unbound->nr; i++) {
+		egpu_fn_hold(port, unbound->pdev[i]);
+		/* Binds our own driver, which does nothing. */
+		if (device_attach(&unbound->pdev[i]->dev) < 0)
+			pci_warn(unbound->pdev[i], "egpu: cannot be held\n");
+	}
+}
+
+/**
+ * egpu_job_scan() - look what is below a port that is tracked now
+ * @port: the port
+ *
+ * What is bound is adopted and left untouched; what is not is held as if it had
+ * just arrived.
+ */
+enum egpu_bit egpu_job_scan(struct egpu_port *port)
+{
+	enum egpu_backend backend;
+	struct egpu_fn *fn;
+	struct pci_bus *bus;
+
+	egpu_step_set(port, EGPU_STEP_SCAN);
+	backend = egpu_slot_backend(port);
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_walk_bus(bus, egpu_scan_one, port);
+	pci_unlock_rescan_remove();
+	if (egpu_gate)
+		egpu_scan_hold(port);
+
+	guard(mutex)(&port->lock);
+	port->backend = backend;
+	if (!port->nr_gated)
+		return EGPU_BIT_COUNT;
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->hold)
+			return EGPU_BIT_ARRIVED;
+	return EGPU_BIT_ADOPT;
+}
+
+/* Every memory BAR assigned, and the register equal to the resource. */
+bool egpu_bars_match(struct pci_dev *pdev)
+{
+	struct pci_bus_region region;
+	struct resource *res;
+	u32 lo, hi;
+	u64 bar;
+	int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		res = &pdev->resource[i];
+		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res))
+			continue;
+		if (!res->parent || res->flags & IORESOURCE_UNSET)
+			return false;
+		pcibios_resource_to_bus(pdev->bus, &region, res);
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, &lo);
+		bar = lo & PCI_BASE_ADDRESS_MEM_MASK;
+		if (res->flags & IORESOURCE_MEM_64 &&
+		    i + 1 < PCI_STD_NUM_BARS) {
+			pci_read_config_dword(pdev,
+					      PCI_BASE_ADDRESS_0 + 4 * i + 4,
+					      &hi);
+			bar |= (u64)hi << 32;
+		} else {
+			bar = (u32)bar;
+		}
+		if (bar != region.start)
+			return false;
+	}
+	return true;
+}
+
+static bool egpu_config_is_sane(struct pci_dev *pdev)
+{
+	u32 id, class;
+
+	pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
+	pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class);
+	return id == (pdev->vendor | (u32)pdev->device << 16) &&
+	       class >> 8 == pdev->class;
+}
+
+static u32 egpu_check_functions(struct egpu_port *port)
+{
+	struct egpu_pdevs *held __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_held);
+	u32 failed = 0;
+	u32 i;
+
+	for (i = 0; held && i < held->nr; i++) {
+		if (!egpu_config_is_sane(held->pdev[i]))
+			failed |= EGPU_CHECK_CONFIG;
+		else if (!egpu_bars_match(held->pdev[i]))
+			failed |= EGPU_CHECK_BAR;
+	}
+	return failed;
+}
+
+static void egpu_check_tell(struct egpu_port *port, u32 failed)
+{
+	struct egpu_event event;
+	u32 bit;
+
+	lockdep_assert_held(&port->lock);
+	for (bit = 0; bit < 32; bit++) {
+		if (!(failed & ~port->failed_checks & BIT(bit)))
+			continue;
+		egpu_event_prepare(&event, port, EGPU_EVENT_CHECK);
+		event.value = BIT(bit);
+		egpu_event_send(port, &event);
+	}
+	port->failed_checks = failed;
+}
+
+static bool egpu_is_quarantined(struct egpu_port *port)
+{
+	u64 since = ktime_get_ns();
+	u32 losses = 0;
+	u32 i;
+
+	if (!port->quarantine_losses)
+		return false;
+	since -= min_t(u64, since,
+		       (u64)port->quarantine_window_ms * NSEC_PER_MSEC);
+	for (i = 0; i < EGPU_LOSSES_MAX; i++)
+		losses += port->loss_ns[i] && port->loss_ns[i] >= since;
+	return losses >= port->quarantine_losses;
+}
+
+/* The port is locked. */
+static enum egpu_bit egpu_check_decide(struct egpu_port *port, u32 failed)
+{
+	egpu_check_tell(port, failed);
+	if (!port->admit && egpu_is_quarantined(port))
+		return EGPU_BIT_QUARANTINE;
+	if (failed & ~port->ignored_checks)
+		port->job_reason = EGPU_REASON_CHECK_FAILED;
+	else if (port->admit)
+		return EGPU_BIT_DONE;
+	else if (port->came_back)
+		port->job_reason = EGPU_REASON_NOT_REMOVED;
+	else if (port->policy == EGPU_POLICY_MANUAL)
+		port->job_reason = EGPU_REASON_MANUAL;
+	else
+		return EGPU_BIT_DONE;
+	return EGPU_BIT_WAIT;
+}
+
+/* What ADD announced is in the middle of being scanned; wait for its end. */
+static void egpu_scan_barrier(struct egpu_port *port, char *name, size_t size)
+{
+	struct pci_dev *pdev;
+	struct pci_bus *bus;
+
+	name[0] = '\0';
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus) {
+		list_for_each_entry(pdev, &bus->devices, bus_list)
+			if (pdev->slot)
+				strscpy(name, pci_slot_name(pdev->slot), size);
+	}
+	pci_unlock_rescan_remove();
+}
+
+/**
+ * egpu_job_check() - check what is held, and decide on its admission
+ * @port: the port
+ *
+ * Configuration space sane, memory BARs in order; the link's turn comes with
+ * link operations. Unassigned I/O BARs and expansion ROMs are no reason.
+ */
+enum egpu_bit egpu_job_check(struct egpu_port *port)
+{
+	enum egpu_backend backend;
+	char name[EGPU_NAME_LEN];
+	struct egpu_fn *fn;
+	bool held = false;
+	u32 failed;
+
+	egpu_step_set(port, EGPU_STEP_CHECK);
+	egpu_scan_barrier(port, name, sizeof(name));
+	backend = egpu_slot_backend(port);
+	failed = egpu_check_functions(port);
+
+	guard(mutex)(&port->lock);
+	port->backend = backend;
+	if (name[0])
+		strscpy(port->slot_name, name, sizeof(port->slot_name));
+	if (!port->nr_gated)
+		return EGPU_BIT_VACANT;
+	list_for_each_entry(fn, &port->functions, node)
+		held |= fn->hold;
+	if (!held)
+		return EGPU_BIT_DONE;
+	return egpu_check_decide(port, failed);
+}
+
+/**
+ * egpu_fn_release() - give a held function to the driver that wants it
+ * @port: its port, not locked
+ * @pdev: the function
+ * @attach: bind a driver; else only let it go
+ *
+ * Returns when probe() of that driver has.
+ */
+void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach)
+{
+	struct egpu_fn *fn;
+
+	mutex_lock(&port->lock);
+	fn = egpu_fn_find(port, pdev);
+	if (fn)
+		fn->hold = false;
+	mutex_unlock(&port->lock);
+	if (!fn)
+		return;
+	egpu_override_clear_if(pdev, EGPU_NAME);
+	if (egpu_bus_is_ours(READ_ONCE(pdev->dev.driver)))
+		device_release_driver(&pdev->dev);
+	if (attach && device_attach(&pdev->dev) < 0)
+		pci_warn(pdev, "egpu: no driver could be bound\n");
+}
+
+enum egpu_bit egpu_job_release(struct egpu_port *port)
+{
+	struct egpu_pdevs *held __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_held);
+	u32 i;
+
+	if (!held) {
+		egpu_job_result(port, ENOMEM, EGPU_REASON_BIND_FAILED);
+		return EGPU_BIT_FAILED;
+	}
+	egpu_step_set(port, EGPU_STEP_PROBE);
+	for (i = 0; i < held->nr; i++)
+		egpu_fn_release(port, held->pdev[i], true);
+	return EGPU_BIT_DONE;
+}
+
+enum egpu_bit egpu_job_enable(struct egpu_port *port)
+{
+	int ret;
+
+	egpu_step_set(port, EGPU_STEP_SLOT_ON);
+	ret = egpu_slot_on(port);
+	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);
+	return ret ? EGPU_BIT_FAILED : EGPU_BIT_DONE;
+}
+
+/* Bound and enabled, so memory decoding was on; a reset switches it off. */
+static bool egpu_fn_is_intact(struct pci_dev *pdev)
+{
+	u16 command;
+
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	if (pci_is_enabled(pdev) && !(command & PCI_COMMAND_MEMORY))
+		return false;
+	return egpu_bars_match(pdev);
+}
+
+static enum egpu_bit egpu_recovery_one(struct egpu_port *port,
+				       struct egpu_fn *fn)
+{
+	u64 now = ktime_get_ns();
+	u32 id;
+
+	lockdep_assert_held(&port->lock);
+	pci_read_config_dword(fn->pdev, PCI_VENDOR_ID, &id);
+	if (PCI_POSSIBLE_ERROR(id)) {
+		fn->readable_since = 0;
+		if (now - fn->frozen_since <
+		    (u64)EGPU_FROZEN_MAX_MS * NSEC_PER_MSEC)
+			return EGPU_BIT_COUNT;
+		return EGPU_BIT_LOST;
+	}
+	if (!fn->readable_since)
+		fn->readable_since = now;
+	if (now - fn->readable_since < (u64)EGPU_READABLE_MS * NSEC_PER_MSEC)
+		return EGPU_BIT_COUNT;
+	if (egpu_fn_is_intact(fn->pdev)) {
+		fn->frozen_since = 0;
+		return EGPU_BIT_COUNT;
+	}
+	return EGPU_BIT_ERROR;
+}
+
+/**
+ * egpu_job_recovery() - after an error: did the recovery leave it usable?
+ * @port: the port
+ *
+ * A driver without error handlers stays frozen for ever, although the kernel
+ * reset the bus. When the id could be read for two seconds, compare.
+ */
+enum egpu_bit egpu_job_recovery(struct egpu_port *port)
+{
+	enum egpu_bit bit = EGPU_BIT_COUNT;
+	struct egpu_fn *fn;
+
+	if (egpu_slot_dpc_triggered(port))
+		return EGPU_BIT_COUNT;
+	guard(mutex)(&port->lock);
+	list_for_each_entry(fn, &port->functions, node) {
+		if (fn->gated && fn->frozen_since)
+			bit = egpu_recovery_one(port, fn);
+		if (bit != EGPU_BIT_COUNT)
+			break;
+	}
+	return bit;
+}

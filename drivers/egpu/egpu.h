@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of egpu.ko share: the objects, their locks, who calls whom.
+ *
+ * Data flows one way: bus.c and cdev.c set bits, state.c decides, attach.c and
+ * detach.c work as jobs through slot.c and users.c, event.c tells.
+ */
+#ifndef EGPU_H
+#define EGPU_H
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/egpu.h>
+#include "egpu_compat.h"
+#include "state_bits.h"
+
+#define EGPU_NAME "egpu"
+#define EGPU_VERSION "0.1.0"
+
+/**
+ * DOC: Lock order
+ *
+ * egpu_ports_lock -> egpu_port.lock -> the event lock (event.c).
+ *
+ * They nest inside the kernel's rescan lock or a device_lock, whichever the
+ * caller holds; the notifier is called with either. None of them is held over
+ * a call that can take the rescan lock or a device_lock, so:
+ *
+ *  - ioctls, notifiers and the state work only set bits, and read and write
+ *    memory;
+ *  - the job work holds none of them while it runs a step;
+ *  - two port locks are never held at once. A cable port's job takes those of
+ *    its children one after the other.
+ *
+ * pci_rescan_remove_lock is never taken while a device_lock is held, nor, by
+ * choice, the reverse.
+ */
+
+#define EGPU_DRAIN_LOOK_MS	200	/* between two looks for users */
+#define EGPU_PRESENCE_MS	250	/* between two reads of presence */
+#define EGPU_WATCH_MS		1000	/* between two looks at error states */
+#define EGPU_READABLE_MS	2000	/* id readable so long: reset is over */
+#define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
+#define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
+#define EGPU_LOSSES_MAX		16	/* losses that quarantine can count */
+
+/**
+ * enum egpu_job - the blocking work of a port, one at a time
+ * @EGPU_JOB_NONE: none
+ * @EGPU_JOB_SCAN: walk what is below, hold what is unbound
+ * @EGPU_JOB_CHECK: check what is held, decide on admission
+ * @EGPU_JOB_RELEASE: clear the holds, bind
+ * @EGPU_JOB_USERS: look for users
+ * @EGPU_JOB_UNBIND: hold, look for users again, unbind, slot off
+ * @EGPU_JOB_CABLE: the same for the ports below, then the own slot
+ * @EGPU_JOB_ENABLE: slot on, or rescan
+ * @EGPU_JOB_PRESENCE: read presence
+ * @EGPU_JOB_RECOVERY: after an error: is the device usable?
+ */
+enum egpu_job {
+	EGPU_JOB_NONE = 0,
+	EGPU_JOB_SCAN,
+	EGPU_JOB_CHECK,
+	EGPU_JOB_RELEASE,
+	EGPU_JOB_USERS,
+	EGPU_JOB_UNBIND,
+	EGPU_JOB_CABLE,
+	EGPU_JOB_ENABLE,
+	EGPU_JOB_PRESENCE,
+	EGPU_JOB_RECOVERY,
+};
+
+/**
+ * struct egpu_fn - a PCI function below a tracked port
+ * @node: in egpu_port.functions, in order of arrival
+ * @pdev: the device, with a reference, until DEL_DEVICE
+ * @generation: number of its arrival
+ * @gated: display, accelerator, or their sibling
+ * @hold: our override was set, and not released yet
+ * @held: our pci_driver is bound to it
+ * @override: a user's override claimed it; never touched
+ * @adopted: was bound when egpu came
+ * @probe_failed: a driver tried to bind and did not: deferred, or failed
+ * @found: was there when the port was scanned: not hot-plugged before our eyes
+ * @error_state: pdev->error_state as seen last
+ * @frozen_since: ns, when it was first seen frozen, else 0
+ * @readable_since: ns, since when its id is readable after that, else 0
+ * @busy_since: ns, when the driver core entered probe() or remove(), else 0
+ * @removing: what @busy_since is: remove(), else probe()
+ * @driver: name of the driver bound, or busy
+ * @bound: @driver is bound, and is not ours
+ *
+ * Everything is protected by egpu_port.lock.
+ */
+struct egpu_fn {
+	struct list_head node;
+	struct pci_dev *pdev;
+	u64 generation;
+	bool gated;
+	bool hold;
+	bool held;
+	bool override;
+	bool adopted;
+	bool found;
+	bool probe_failed;
+	bool bound;
+	bool removing;
+	pci_channel_state_t error_state;
+	u64 frozen_since;
+	u64 readable_since;
+	u64 busy_since;
+	char driver[EGPU_NAME_LEN];
+};
+
+/**
+ * struct egpu_accept - users that a detach may ignore
+ * @kref: shared by a cable port and its children
+ * @nr: entries
+ * @who: pid in the initial pid namespace, and start time in ns
+ */
+struct egpu_accept {
+	struct kref kref;
+	u32 nr;
+	struct {
+		pid_t pid;
+		u64 start_time;
+	} who[] __counted_by(nr);
+};
+
+/**
+ * struct egpu_transaction - what a user asked for, until its end is told
+ * @id: never used again, 0: none runs
+ * @kind: EGPU_TRANSACTION_*
+ * @force: unbind in spite of users
+ * @deadline_ns: CLOCK_MONOTONIC, 0: none
+ * @wait_ms: as asked
+ * @accept: users to ignore, may be NULL
+ * @parent: id of the cable port's transaction, 0: none
+ * @seen_users: number that was told last
+ */
+struct egpu_transaction {
+	u32 id;
+	u32 kind;
+	bool force;
+	u64 deadline_ns;
+	u32 wait_ms;
+	struct egpu_accept *accept;
+	u32 parent;
+	u32 seen_users;
+};
+
+/**
+ * struct egpu_port - a PCIe downstream port below which an eGPU can appear
+ * @ref: held by the port list, queued work, and whoever looks
+ * @node: in the port list; egpu_ports_lock
+ * @id: never used again
+ * @pdev: the port, with a reference for the object's whole life
+ * @topology: EGPU_PORT_* that the hardware says; constant
+ * @dpc_cap: offset of the DPC capability, or 0; constant
+ * @lock: protects all that follows but @pending, the work items and @cancel
+ * @state: enum egpu_state, changed by state.c alone
+ * @reason: why
+ * @since_ns: when it changed
+ * @tracked: egpu looks after it
+ * @by_topology: it was tracked without being asked to
+ * @backend: who has the slot, as seen at the last job
+ * @policy: enum egpu_policy
+ * @generation: number of the last arrival
+ * @functions: list of struct egpu_fn
+ * @nr_gated: how many of them are gated
+ * @admit: ATTACH admitted what is held, or will come
+ * @came_back: arrived after a detach, without having been seen to go
+ * @parked: unbound, waits for the cable port
+ * @no_return: the point of no return is passed
+ * @failed_checks: of the last check
+ * @ignored_checks: of the last ATTACH
+ * @nr_users: as last looked at, -1: never
+ * @txn: the transaction that runs
+ * @step: step of the job that runs
+ * @step_since_ns: since when
+ * @step_error: errno of the step that failed last
+ * @step_driver: in whose probe() or remove() it is
+ * @absent: presence reads in a row that said absent
+ * @quarantine_losses: so many losses ...
+ * @quarantine_window_ms: ... in so long a time begin the quarantine; 0: never
+ * @loss_ns: when the last losses were
+ * @loss_next: where the next one goes
+ * @counters: for PORT_INFO
+ * @slot_name: below /sys/bus/pci/slots
+ * @job_want: the job to run next
+ * @job_seq: number of the job wanted last; results of older ones are dropped
+ * @job_pinned: the job work holds a reference to the module
+ * @job_error: errno of the last result
+ * @job_reason: its reason
+ * @pending: bits of enum egpu_bit; atomic
+ * @cancel: the job should turn back; atomic
+ * @state_work: consumes @pending
+ * @job_work: runs @job_want
+ * @tick: timer of the states that wait
+ * @watch: deferrable timer of READY
+ */
+struct egpu_port {
+	struct kref ref;
+	struct list_head node;
+	u32 id;
+	struct pci_dev *pdev;
+	u32 topology;
+	u16 dpc_cap;
+
+	struct mutex lock;
+	enum egpu_state state;
+	enum egpu_reason reason;
+	u64 since_ns;
+	bool tracked;
+	bool by_topology;
+	bool admit;
+	bool came_back;
+	bool parked;
+	bool no_return;
+	bool job_pinned;
+	enum egpu_backend backend;
+	enum egpu_policy policy;
+	u64 generation;
+	struct list_head functions;
+	u32 nr_gated;
+	u32 failed_checks;
+	u32 ignored_checks;
+	int nr_users;
+	struct egpu_transaction txn;
+	enum egpu_step step;
+	u64 step_since_ns;
+	u32 step_error;
+	char step_driver[EGPU_NAME_LEN];
+	u32 absent;
+	u32 quarantine_losses;
+	u32 quarantine_window_ms;
+	u64 loss_ns[EGPU_LOSSES_MAX];
+	u32 loss_next;
+	struct egpu_counters counters;
+	char slot_name[EGPU_NAME_LEN];
+	enum egpu_job job_want;
+	u32 job_seq;
+	int job_error;
+	enum egpu_reason job_reason;
+
+	unsigned long pending;
+	atomic_t cancel;
+	struct work_struct state_work;
+	struct work_struct job_work;
+	struct delayed_work tick;
+	struct delayed_work watch;
+};
+
+/* main.c */
+extern bool egpu_gate;
+extern enum egpu_policy egpu_default_policy;
+bool egpu_track_wanted(struct pci_dev *pdev);
+
+/* port.c */
+extern struct mutex egpu_ports_lock;
+int egpu_port_init(void);
+void egpu_port_exit(void);
+void egpu_port_discover(void);
+struct egpu_port *egpu_port_create(struct pci_dev *pdev);
+void egpu_port_gone(struct pci_dev *pdev);
+struct egpu_port *egpu_port_get_by_id(u32 id);
+struct egpu_port *egpu_port_get_by_pdev(struct pci_dev *pdev);
+struct egpu_port *egpu_port_for(struct pci_dev *pdev);
+struct egpu_port *egpu_port_next(u32 after);
+struct egpu_port *egpu_port_next_below(struct egpu_port *port, u32 after);
+bool egpu_port_is_below(const struct egpu_port *child,
+			const struct egpu_port *port);
+bool egpu_port_has_children(struct egpu_port *port);
+u32 egpu_port_cable_id(struct egpu_port *port);
+u32 egpu_port_count(void);
+u32 egpu_port_last_id(void);
+void egpu_port_get(struct egpu_port *port);
+void egpu_port_put(struct egpu_port *port);
+DEFINE_FREE(egpu_port, struct egpu_port *, if (_T) egpu_port_put(_T))
+
+struct egpu_fn *egpu_fn_find(struct egpu_port *port, struct pci_dev *pdev);
+struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev);
+void egpu_fn_del(struct egpu_port *port, struct egpu_fn *fn);
+void egpu_fn_forget_all(struct egpu_port *port);
+bool egpu_fn_is_gpu(struct pci_dev *pdev);
+
+/**
+ * struct egpu_pdevs - a snapshot of the functions below a port
+ * @nr: entries of @pdev, each with a reference
+ * @pdev: in order of arrival
+ */
+struct egpu_pdevs {
+	u32 nr;
+	struct pci_dev *pdev[] __counted_by(nr);
+};
+
+struct egpu_pdevs *egpu_fn_snapshot(struct egpu_port *port,
+				    bool (*wanted)(struct egpu_fn *fn));
+void egpu_pdevs_free(struct egpu_pdevs *pdevs);
+DEFINE_FREE(egpu_pdevs, struct egpu_pdevs *,
+	    if (!IS_ERR_OR_NULL(_T)) egpu_pdevs_free(_T))
+
+/* bus.c */
+int egpu_bus_init(void);
+void egpu_bus_quiesce(void);
+void egpu_bus_exit(void);
+bool egpu_bus_is_ours(struct device_driver *drv);
+void egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev);
+bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev);
+
+/* state.c */
+int egpu_state_init(void);
+void egpu_state_exit(void);
+void egpu_state_quiesce(struct egpu_port *port);
+void egpu_state_setup(struct egpu_port *port);
+void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
+void egpu_step_set(struct egpu_port *port, enum egpu_step step);
+bool egpu_job_commit(struct egpu_port *port);
+void egpu_job_result(struct egpu_port *port, int error,
+		     enum egpu_reason reason);
+u32 egpu_transaction_begin(struct egpu_port *port, u32 kind);
+void egpu_transaction_end(struct egpu_port *port, int error,
+			  enum egpu_reason reason);
+void egpu_accept_put(struct egpu_accept *accept);
+bool egpu_state_is_busy(void);
+void egpu_child_wake(void);
+int egpu_child_seen(void);
+void egpu_child_wait(int seen);
+
+/* attach.c, detach.c: a job each; they return the bit that tells the result */
+enum egpu_bit egpu_job_scan(struct egpu_port *port);
+enum egpu_bit egpu_job_check(struct egpu_port *port);
+enum egpu_bit egpu_job_release(struct egpu_port *port);
+enum egpu_bit egpu_job_enable(struct egpu_port *port);
+enum egpu_bit egpu_job_recovery(struct egpu_port *port);
+enum egpu_bit egpu_job_users(struct egpu_port *port);
+enum egpu_bit egpu_job_unbind(struct egpu_port *port);
+enum egpu_bit egpu_job_cable(struct egpu_port *port);
+enum egpu_bit egpu_job_presence(struct egpu_port *port);
+bool egpu_bars_match(struct pci_dev *pdev);
+bool egpu_fn_is_held(struct egpu_fn *fn);
+void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
+int egpu_detach_precheck(struct egpu_port *port,
+			 const struct egpu_accept *accept, bool force);
+
+/* slot.c */
+enum egpu_backend egpu_slot_backend(struct egpu_port *port);
+int egpu_slot_off(struct egpu_port *port);
+int egpu_slot_on(struct egpu_port *port);
+int egpu_slot_presence(struct egpu_port *port);
+bool egpu_slot_dpc_triggered(struct egpu_port *port);
+struct egpu_nested;
+struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
+void egpu_slot_wake_nested(struct egpu_nested *nested);
+void egpu_slot_free_nested(struct egpu_nested *nested);
+
+/* users.c */
+struct egpu_users;
+struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own);
+void egpu_users_free(struct egpu_users *users);
+DEFINE_FREE(egpu_users, struct egpu_users *,
+	    if (!IS_ERR_OR_NULL(_T)) egpu_users_free(_T))
+u32 egpu_users_entries(const struct egpu_users *users);
+const struct egpu_user *egpu_users_at(const struct egpu_users *users, u32 i);
+u32 egpu_users_unaccepted(const struct egpu_users *users,
+			  const struct egpu_accept *accept);
+
+/* event.c */
+struct egpu_reader;
+struct egpu_reader *egpu_reader_create(bool privileged);
+void egpu_reader_free(struct egpu_reader *reader);
+int egpu_reader_subscribe(struct egpu_reader *reader, u64 mask, u32 port,
+			  u64 *seq);
+ssize_t egpu_reader_read(struct egpu_reader *reader, char __user *buf,
+			 size_t count, bool nonblock);
+struct wait_queue_head *egpu_reader_wait(struct egpu_reader *reader);
+bool egpu_reader_has_events(struct egpu_reader *reader);
+void egpu_event_prepare(struct egpu_event *event, struct egpu_port *port,
+			enum egpu_event_type type);
+void egpu_event_send(struct egpu_port *port, struct egpu_event *event);
+void egpu_event_state(struct egpu_port *port, u32 from, u32 to);
+void egpu_event_function(struct egpu_port *port, enum egpu_event_type type,
+			 struct pci_dev *pdev, const char *name);
+u32 egpu_event_queue_length(void);
+const char *egpu_state_name(u32 state);
+const char *egpu_reason_name(u32 reason);
+const char *egpu_step_name(u32 step);
+
+/* cdev.c */
+int egpu_cdev_init(void);
+void egpu_cdev_quiesce(void);
+void egpu_cdev_exit(void);
+struct kobject *egpu_cdev_kobj(void);
+
+#endif /* EGPU_H */

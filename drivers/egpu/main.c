@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * egpu: the life of an external GPU, from plug to safe to unplug. Module load
+ * and unload, parameters, and the refusal to suspend in the middle of a detach.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/suspend.h>
+
+#include "egpu.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+#define EGPU_TRACK_MAX 32
+
+static char *track[EGPU_TRACK_MAX];
+static unsigned int nr_track;
+module_param_array(track, charp, &nr_track, 0444);
+MODULE_PARM_DESC(track, "PCI addresses of ports to track, such as 0000:00:02.0; external ports are tracked without");
+
+bool egpu_gate = true;
+module_param_named(gate, egpu_gate, bool, 0444);
+MODULE_PARM_DESC(gate, "hold what arrives until it is checked and admitted (default: Y); N only observes");
+
+static char *policy = "auto";
+module_param(policy, charp, 0444);
+MODULE_PARM_DESC(policy, "what happens to a GPU that passed its checks: auto (default) or manual");
+
+enum egpu_policy egpu_default_policy = EGPU_POLICY_AUTO;
+
+/* Return: 0, or -EINVAL when @text is no PCI address. */
+static int egpu_address_parse(const char *text, u32 *domain, u32 *bus,
+			      u32 *devfn)
+{
+	u32 device, function;
+	int end = 0;
+
+	*domain = 0;
+	if (sscanf(text, "%x:%x:%x.%x%n", domain, bus, &device, &function,
+		   &end) < 4 &&
+	    sscanf(text, "%x:%x.%x%n", bus, &device, &function, &end) < 3)
+		return -EINVAL;
+	if (text[end] || *bus > 0xff || device > 0x1f || function > 7)
+		return -EINVAL;
+	*devfn = PCI_DEVFN(device, function);
+	return 0;
+}
+
+/* Did the parameter @track name this port? */
+bool egpu_track_wanted(struct pci_dev *pdev)
+{
+	u32 domain, bus, devfn;
+	unsigned int i;
+
+	for (i = 0; i < nr_track; i++)
+		if (!egpu_address_parse(track[i], &domain, &bus, &devfn) &&
+		    domain == pci_domain_nr(pdev->bus) &&
+		    bus == pdev->bus->number && devfn == pdev->devfn)
+			return true;
+	return false;
+}
+
+static int egpu_parameters_check(void)
+{
+	u32 domain, bus, devfn;
+	unsigned int i;
+
+	if (!strcmp(policy, "manual")) {
+		egpu_default_policy = EGPU_POLICY_MANUAL;
+	} else if (strcmp(policy, "auto")) {
+		pr_err("policy=%s: say auto or manual\n", policy);
+		return -EINVAL;
+	}
+	for (i = 0; i < nr_track; i++) {
+		if (!egpu_address_parse(track[i], &domain, &bus, &devfn))
+			continue;
+		pr_err("track=%s: say a PCI address, such as 0000:00:02.0\n",
+		       track[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Never waits: a detach past the point of no return keeps the machine awake. */
+static int egpu_pm_notify(struct notifier_block *nb, unsigned long action,
+			  void *data)
+{
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		if (egpu_state_is_busy())
+			return notifier_from_errno(-EBUSY);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block egpu_pm_nb = {
+	.notifier_call = egpu_pm_notify,
+};
+
+/*
+ * What is held goes to its driver, or, by policy, at least is free again. The
+ * one place that waits for a vendor's probe().
+ */
+static void egpu_release_held(struct egpu_port *port)
+{
+	struct egpu_pdevs *held __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_held);
+	bool attach = port->policy == EGPU_POLICY_AUTO && !port->failed_checks &&
+		      port->state != EGPU_STATE_QUARANTINED;
+	u32 i;
+
+	for (i = 0; held && i < held->nr; i++)
+		egpu_fn_release(port, held->pdev[i], attach);
+}
+
+static void egpu_stop(void)
+{
+	struct egpu_port *port;
+	u32 id;
+
+	egpu_bus_quiesce();
+	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
+		id = port->id;
+		egpu_state_quiesce(port);
+	}
+	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
+		id = port->id;
+		egpu_release_held(port);
+	}
+	egpu_bus_exit();
+}
+
+static int __init egpu_init(void)
+{
+	int ret;
+
+	ret = egpu_parameters_check();
+	if (ret)
+		return ret;
+	ret = egpu_port_init();
+	if (ret)
+		return ret;
+	ret = egpu_state_init();
+	if (ret)
+		goto err_port;
+	ret = egpu_cdev_init();
+	if (ret)
+		goto err_state;
+	ret = register_pm_notifier(&egpu_pm_nb);
+	if (ret)
+		goto err_cdev;
+	ret = egpu_bus_init();
+	if (ret)
+		goto err_pm;
+	egpu_port_discover();
+	return 0;
+
+err_pm:
+	unregister_pm_notifier(&egpu_pm_nb);
+err_cdev:
+	egpu_cdev_quiesce();
+	egpu_cdev_exit();
+err_state:
+	egpu_state_exit();
+err_port:
+	egpu_port_exit();
+	return ret;
+}
+
+static void __exit egpu_exit(void)
+{
+	unregister_pm_notifier(&egpu_pm_nb);
+	egpu_stop();
+	egpu_cdev_quiesce();
+	egpu_state_exit();
+	egpu_cdev_exit();
+	egpu_port_exit();
+}
+
+module_init(egpu_init);
+module_exit(egpu_exit);
+
+MODULE_DESCRIPTION("External GPUs: attach, detach, survive");
+MODULE_AUTHOR("The egpu developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(EGPU_VERSION);

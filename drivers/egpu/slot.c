@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Slot operations: pciehp's slot driven safely, and plain removal and rescan
+ * where another hotplug driver, or none, has the slot. Called by jobs only.
+ */
+#include <linux/delay.h>
+#include <linux/pci.h>
+#include <linux/pci_hotplug.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+
+#include "egpu.h"
+
+#define EGPU_TRYLOCK_MS 10
+
+static int egpu_service_match(struct device *dev, void *data)
+{
+	struct device_driver *drv = READ_ONCE(dev->driver);
+	struct device **found = data;
+
+	if (!dev->bus || strcmp(dev->bus->name, "pci_express") || !drv ||
+	    strcmp(drv->name, "pciehp"))
+		return 0;
+	*found = get_device(dev);
+	return 1;
+}
+
+/* The port's hotplug service, bound to pciehp; with a reference, or NULL. */
+static struct device *egpu_service_get(struct pci_dev *port)
+{
+	struct device *service = NULL;
+
+	device_for_each_child(&port->dev, &service, egpu_service_match);
+	return service;
+}
+
+/**
+ * egpu_slot_backend() - who operates the slot
+ * @port: the port
+ *
+ * Return: EGPU_BACKEND_PCIEHP when the kernel's pciehp is bound, else
+ * EGPU_BACKEND_OTHER: also where firmware kept the hotplug capability.
+ */
+enum egpu_backend egpu_slot_backend(struct egpu_port *port)
+{
+	struct device *service = egpu_service_get(port->pdev);
+
+	if (!service)
+		return EGPU_BACKEND_OTHER;
+	put_device(service);
+	return EGPU_BACKEND_PCIEHP;
+}
+
+/*
+ * pciehp's operations live as long as it is bound to the service. Whoever
+ * unbinds it holds the service's device_lock, maybe for a long time while it
+ * waits for what we do: so only try, and give up when the port dies.
+ */
+static bool egpu_service_lock(struct device *service)
+{
+	while (!device_trylock(service)) {
+		if (!device_is_registered(service))
+			return false;
+		msleep(EGPU_TRYLOCK_MS);
+	}
+	if (service->driver && !strcmp(service->driver->name, "pciehp"))
+		return true;
+	device_unlock(service);
+	return false;
+}
+
+static int egpu_slot_op(struct pci_bus *bus, bool on)
+{
+	struct hotplug_slot *hotplug;
+	struct pci_slot *slot;
+	int ret = -ENODEV;
+
+	/* It exists while pciehp is bound; this takes a reference. */
+	slot = pci_create_slot(bus, 0, EGPU_NAME, NULL);
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	hotplug = slot->hotplug;
+	if (hotplug && on && hotplug->ops->enable_slot)
+		ret = hotplug->ops->enable_slot(hotplug);
+	else if (hotplug && !on && hotplug->ops->disable_slot)
+		ret = hotplug->ops->disable_slot(hotplug);
+	pci_destroy_slot(slot);
+	return ret;
+}
+
+/*
+ * Return: what pciehp's operation says, 0 or
+ *  * -ENODEV	it is in that state already, or there is no card, or no pciehp
+ *  * -EINVAL	its power is off already
+ */
+static int egpu_pciehp_op(struct egpu_port *port, bool on)
+{
+	struct device *service = egpu_service_get(port->pdev);
+	int ret = -ENODEV;
+
+	if (!service)
+		return -ENODEV;
+	if (egpu_service_lock(service)) {
+		/* Bound, so the bus below cannot go. */
+		ret = egpu_slot_op(port->pdev->subordinate, on);
+		device_unlock(service);
+	}
+	put_device(service);
+	return ret;
+}
+
+static bool egpu_bus_is_occupied(struct egpu_port *port)
+{
+	struct pci_bus *bus;
+	bool occupied;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	occupied = bus && !list_empty(&bus->devices);
+	pci_unlock_rescan_remove();
+	return occupied;
+}
+
+static int egpu_hotplug_below(struct pci_dev *pdev, void *data)
+{
+	struct device *service = egpu_service_get(pdev);
+
+	if (!service)
+		return 0;
+	put_device(service);
+	*(bool *)data = true;
+	return 1;
+}
+
+/*
+ * Remove what is below without the slot's help. Never with a live hotplug port
+ * in it: its interrupt thread may wait for the lock that the removal holds.
+ */
+static int egpu_slot_remove_below(struct egpu_port *port)
+{
+	struct pci_dev *pdev, *prev;
+	struct pci_bus *bus;
+	bool nested = false;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_walk_bus(bus, egpu_hotplug_below, &nested);
+	if (bus && !nested) {
+		list_for_each_entry_safe_reverse(pdev, prev, &bus->devices,
+						 bus_list)
+			pci_stop_and_remove_bus_device(pdev);
+	}
+	pci_unlock_rescan_remove();
+	return nested ? -EBUSY : 0;
+}
+
+/**
+ * egpu_slot_off() - switch the slot off; everything below is removed by that
+ * @port: the port; nothing below is bound any more
+ *
+ * pciehp says that it is off already when something else added the device
+ * behind its back: then on first. What is left in spite of all (a device that
+ * lost its power, and pciehp did not see it) is removed.
+ *
+ * Return: 0 when nothing is left below, -EBUSY when a hotplug port is, or what
+ * the slot's operation said.
+ */
+int egpu_slot_off(struct egpu_port *port)
+{
+	int ret;
+
+	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP)
+		return egpu_slot_remove_below(port);
+	ret = egpu_pciehp_op(port, false);
+	if (ret == -ENODEV && egpu_bus_is_occupied(port)) {
+		egpu_pciehp_op(port, true);
+		ret = egpu_pciehp_op(port, false);
+	}
+	if (!egpu_bus_is_occupied(port))
+		return 0;
+	return egpu_slot_remove_below(port) ?: 0;
+}
+
+/**
+ * egpu_slot_on() - switch the slot on, or look again what is there
+ * @port: the port
+ *
+ * Return: 0 when something is below now, else -ENODEV or what the slot's
+ * operation said.
+ */
+int egpu_slot_on(struct egpu_port *port)
+{
+	struct pci_bus *bus;
+	int ret = -ENODEV;
+
+	if (egpu_slot_backend(port) == EGPU_BACKEND_PCIEHP) {
+		ret = egpu_pciehp_op(port, true);
+		if (egpu_bus_is_occupied(port))
+			return 0;
+	}
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_rescan_bus(bus);
+	pci_unlock_rescan_remove();
+	return egpu_bus_is_occupied(port) ? 0 : ret ?: -ENODEV;
+}
+
+static int egpu_presence_by_id(struct egpu_port *port)
+{
+	struct pci_bus *bus;
+	u32 id = 0;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_bus_read_config_dword(bus, 0, PCI_VENDOR_ID, &id);
+	pci_unlock_rescan_remove();
+	return !PCI_POSSIBLE_ERROR(id) && id;
+}
+
+/**
+ * egpu_slot_presence() - is a card there?
+ * @port: the port; is woken up
+ *
+ * Presence Detect State where there is a slot with presence, else Data Link
+ * Layer Link Active, else whether a device answers (PCIe 6.0.1 section
+ * 7.5.3.11 and 7.5.3.8).
+ *
+ * Return: 1, 0, or -EIO when the port itself does not answer.
+ */
+int egpu_slot_presence(struct egpu_port *port)
+{
+	struct pci_dev *pdev = port->pdev;
+	u32 linkcap = 0;
+	u16 status = 0;
+	int ret;
+
+	pm_runtime_get_sync(&pdev->dev);
+	pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &linkcap);
+	if (linkcap == ~0U) {
+		ret = -EIO;
+	} else if (pcie_caps_reg(pdev) & PCI_EXP_FLAGS_SLOT &&
+		   pdev->is_hotplug_bridge) {
+		pcie_capability_read_word(pdev, PCI_EXP_SLTSTA, &status);
+		ret = !!(status & PCI_EXP_SLTSTA_PDS);
+	} else if (linkcap & PCI_EXP_LNKCAP_DLLLARC) {
+		pcie_capability_read_word(pdev, PCI_EXP_LNKSTA, &status);
+		ret = !!(status & PCI_EXP_LNKSTA_DLLLA);
+	} else {
+		ret = egpu_presence_by_id(port);
+	}
+	pm_runtime_put(&pdev->dev);
+	return ret;
+}
+
+/* Does Downstream Port Containment keep what is below away right now? */
+bool egpu_slot_dpc_triggered(struct egpu_port *port)
+{
+	u16 status;
+
+	if (!port->dpc_cap)
+		return false;
+	pci_read_config_word(port->pdev, port->dpc_cap + PCI_EXP_DPC_STATUS,
+			     &status);
+	return status != (u16)~0 && status & PCI_EXP_DPC_STATUS_TRIGGER;
+}
+
+/**
+ * struct egpu_nested - the hotplug services that a cable port's detach unbound
+ * @nr: entries
+ * @max: room
+ * @service: the services, from the outermost to the innermost
+ */
+struct egpu_nested {
+	u32 nr;
+	u32 max;
+	struct device *service[];
+};
+
+static int egpu_nested_count(struct pci_dev *pdev, void *data)
+{
+	*(u32 *)data += pdev->is_hotplug_bridge;
+	return 0;
+}
+
+static int egpu_nested_collect(struct pci_dev *pdev, void *data)
+{
+	struct egpu_nested *nested = data;
+	struct device *service;
+
+	if (nested->nr == nested->max)
+		return 1;
+	service = egpu_service_get(pdev);
+	if (service)
+		nested->service[nested->nr++] = service;
+	return 0;
+}
+
+/**
+ * egpu_slot_quiet_nested() - unbind pciehp from every hotplug port below
+ * @port: the cable port; nothing below is bound to a GPU driver
+ *
+ * Innermost first, without the rescan lock.
+ *
+ * Return: what to wake again on failure, or NULL without memory.
+ */
+struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port)
+{
+	struct egpu_nested *nested;
+	struct pci_bus *bus;
+	u32 max = 0, i;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_walk_bus(bus, egpu_nested_count, &max);
+	nested = kzalloc(struct_size(nested, service, max), GFP_KERNEL);
+	if (nested) {
+		nested->max = max;
+		if (bus)
+			pci_walk_bus(bus, egpu_nested_collect, nested);
+	}
+	pci_unlock_rescan_remove();
+	if (!nested)
+		return NULL;
+	for (i = nested->nr; i > 0; i--)
+		device_release_driver(nested->service[i - 1]);
+	return nested;
+}
+
+/* The detach failed: pciehp takes its ports again. */
+void egpu_slot_wake_nested(struct egpu_nested *nested)
+{
+	u32 i;
+
+	for (i = 0; i < nested->nr; i++)
+		if (device_attach(nested->service[i]) < 0)
+			dev_warn(nested->service[i],
+				 "egpu: pciehp did not come back\n");
+}
+
+void egpu_slot_free_nested(struct egpu_nested *nested)
+{
+	u32 i;
+
+	for (i = 0; i < nested->nr; i++)
+		put_device(nested->service[i]);
+	kfree(nested);
+}

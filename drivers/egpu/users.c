@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who uses a GPU: the processes that have a character or block device open
+ * whose struct device lies in the sysfs subtree of a gated function, found by
+ * device number. Advisory: opens cannot be prevented and closes send no event.
+ * What a mapping alone keeps open, and dma-bufs, are for user space to find.
+ */
+#include <linux/cred.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/pci.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "egpu.h"
+
+#define EGPU_NODES_MAX	128
+#define EGPU_USERS_ROOM	64
+#define EGPU_USERS_MAX	65536
+
+/**
+ * struct egpu_node - a device node of the GPU
+ * @devt: device number
+ * @block: a block device
+ * @kind: enum egpu_user_kind
+ * @opens: how often the task looked at has it open
+ * @name: the device's name
+ */
+struct egpu_node {
+	dev_t devt;
+	bool block;
+	u32 kind;
+	u32 opens;
+	char name[EGPU_NAME_LEN];
+};
+
+/**
+ * struct egpu_found - an entry of the result
+ * @user: as user space sees it
+ * @pid: in the initial pid namespace
+ */
+struct egpu_found {
+	struct egpu_user user;
+	pid_t pid;
+};
+
+/**
+ * struct egpu_users - who was found
+ * @nr: found, also those that did not fit
+ * @room: entries that fit into @found
+ * @found: grouped by process
+ * @only_own: only processes of the caller's user id
+ * @nr_nodes: entries of @nodes
+ * @nodes: what is looked for
+ */
+struct egpu_users {
+	u32 nr;
+	u32 room;
+	struct egpu_found *found;
+	bool only_own;
+	u32 nr_nodes;
+	struct egpu_node nodes[EGPU_NODES_MAX];
+};
+
+static const struct {
+	const char *class;
+	enum egpu_user_kind kind;
+} egpu_kinds[] = {
+	{ "drm", EGPU_USER_DRM },
+	{ "accel", EGPU_USER_ACCEL },
+	{ "sound", EGPU_USER_SOUND },
+	{ "i2c-dev", EGPU_USER_I2C },
+	{ "drm_dp_aux_dev", EGPU_USER_AUX },
+	{ "cec", EGPU_USER_AUX },
+	{ "graphics", EGPU_USER_FB },
+	{ "block", EGPU_USER_BLOCK },
+};
+
+static enum egpu_user_kind egpu_node_kind(const struct device *dev)
+{
+	u32 i;
+
+	for (i = 0; dev->class && i < ARRAY_SIZE(egpu_kinds); i++)
+		if (!strcmp(dev->class->name, egpu_kinds[i].class))
+			return egpu_kinds[i].kind;
+	return EGPU_USER_OTHER;
+}
+
+/* Recurses as deep as sysfs does, a handful of levels. */
+static int egpu_node_collect(struct device *dev, void *data)
+{
+	struct egpu_users *users = data;
+	struct egpu_node *node;
+
+	if (MAJOR(dev->devt) && users->nr_nodes < EGPU_NODES_MAX) {
+		node = &users->nodes[users->nr_nodes++];
+		node->devt = dev->devt;
+		node->kind = egpu_node_kind(dev);
+		node->block = node->kind == EGPU_USER_BLOCK;
+		strscpy(node->name, dev_name(dev), sizeof(node->name));
+	}
+	return device_for_each_child(dev, data, egpu_node_collect);
+}
+
+static int egpu_file_count(const void *data, struct file *file, unsigned int fd)
+{
+	struct egpu_users *users = (struct egpu_users *)data;
+	const struct inode *inode = file_inode(file);
+	u32 i;
+
+	if (!S_ISCHR(inode->i_mode) && !S_ISBLK(inode->i_mode))
+		return 0;
+	if (file->f_mode & FMODE_PATH)
+		return 0;
+	for (i = 0; i < users->nr_nodes; i++)
+		if (users->nodes[i].devt == inode->i_rdev &&
+		    users->nodes[i].block == S_ISBLK(inode->i_mode))
+			users->nodes[i].opens++;
+	return 0;
+}
+
+static void egpu_user_fill(struct egpu_found *found, struct task_struct *leader,
+			   const struct egpu_node *node)
+{
+	struct egpu_user *user = &found->user;
+
+	memset(found, 0, sizeof(*found));
+	found->pid = task_tgid_nr(leader);
+	user->pid = task_tgid_vnr(leader);
+	user->uid = from_kuid_munged(current_user_ns(), task_uid(leader));
+	user->start_time = leader->start_boottime;
+	user->kind = node->kind;
+	user->opens = node->opens;
+	user->major = MAJOR(node->devt);
+	user->minor = MINOR(node->devt);
+	user->block = node->block;
+	strscpy(user->comm, leader->comm, sizeof(user->comm));
+	memcpy(user->node, node->name, sizeof(user->node));
+}
+
+static void egpu_users_add(struct egpu_users *users, struct task_struct *leader)
+{
+	struct egpu_node *node;
+	u32 i;
+
+	for (i = 0; i < users->nr_nodes; i++) {
+		node = &users->nodes[i];
+		if (!node->opens)
+			continue;
+		if (users->nr < users->room)
+			egpu_user_fill(&users->found[users->nr], leader, node);
+		users->nr++;
+		node->opens = 0;
+	}
+}
+
+static void egpu_users_look(struct egpu_users *users)
+{
+	struct task_struct *leader, *task;
+
+	rcu_read_lock();
+	for_each_process_thread(leader, task) {
+		/* Most threads share their leader's files. */
+		if (task != leader && task->files == leader->files)
+			continue;
+		if (users->only_own && !uid_eq(task_uid(leader), current_uid()))
+			continue;
+		task_lock(task);
+		if (task->files)
+			iterate_fd(task->files, 0, egpu_file_count, users);
+		task_unlock(task);
+		egpu_users_add(users, leader);
+	}
+	rcu_read_unlock();
+}
+
+static bool egpu_users_is_gated(struct egpu_fn *fn)
+{
+	return fn->gated;
+}
+
+/**
+ * egpu_users_find() - look who uses the GPU below a port
+ * @port: the port, not locked
+ * @only_own: only processes of the caller's user id
+ *
+ * Return: the users, or ERR_PTR(-ENOMEM).
+ */
+struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
+{
+	struct egpu_pdevs *gated __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_users_is_gated);
+	struct egpu_users *users __free(egpu_users) = NULL;
+	u32 room = EGPU_USERS_ROOM;
+	u32 i;
+
+	users = kzalloc(sizeof(*users), GFP_KERNEL);
+	if (!users || !gated)
+		return ERR_PTR(-ENOMEM);
+	users->only_own = only_own;
+	for (i = 0; i < gated->nr; i++)
+		device_for_each_child(&gated->pdev[i]->dev, users,
+				      egpu_node_collect);
+	if (!users->nr_nodes)
+		return_ptr(users);
+	for (;;) {
+		users->found = kvcalloc(room, sizeof(*users->found),
+					GFP_KERNEL);
+		if (!users->found)
+			return ERR_PTR(-ENOMEM);
+		users->room = room;
+		egpu_users_look(users);
+		if (users->nr <= room || room == EGPU_USERS_MAX)
+			break;
+		room = min_t(u32, users->nr * 2, EGPU_USERS_MAX);
+		kvfree(users->found);
+		users->nr = 0;
+	}
+	users->nr = min(users->nr, users->room);
+	return_ptr(users);
+}
+
+void egpu_users_free(struct egpu_users *users)
+{
+	kvfree(users->found);
+	kfree(users);
+}
+
+/* Entries: a process stands there once for each node that it has open. */
+u32 egpu_users_entries(const struct egpu_users *users)
+{
+	return users->nr;
+}
+
+const struct egpu_user *egpu_users_at(const struct egpu_users *users, u32 i)
+{
+	return &users->found[i].user;
+}
+
+static bool egpu_users_is_accepted(const struct egpu_found *found,
+				   const struct egpu_accept *accept)
+{
+	u32 i;
+
+	for (i = 0; accept && i < accept->nr; i++)
+		if (accept->who[i].pid == found->pid &&
+		    accept->who[i].start_time == found->user.start_time)
+			return true;
+	return false;
+}
+
+/* Processes that are not in @accept, which may be NULL. */
+u32 egpu_users_unaccepted(const struct egpu_users *users,
+			  const struct egpu_accept *accept)
+{
+	u32 count = 0;
+	u32 i;
+
+	for (i = 0; i < users->nr; i++) {
+		if (i && users->found[i].pid == users->found[i - 1].pid)
+			continue;
+		count += !egpu_users_is_accepted(&users->found[i], accept);
+	}
+	return count;
+}
