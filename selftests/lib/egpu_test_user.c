@@ -221,19 +221,22 @@ static pid_t fork_receiver(int *sock, unsigned int n)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	receive_files(sock[1], n);
 	say("child", getpid());
+	close(sock[1]);
 	exit(wait_for_signals());
 }
 
 static void fork_heirs(void)
 {
 	unsigned int i;
+	pid_t pid;
 
 	for (i = 0; i < opt.forks; i++) {
-		if (fork())
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		say("child", getpid());
-		exit(wait_for_signals());
+		pid = fork();
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			exit(wait_for_signals());
+		}
+		say("child", pid);
 	}
 }
 
@@ -265,6 +268,7 @@ static int hold(char **nodes)
 	int sock[2] = { -1, -1 };
 	unsigned int n = 0;
 	sigset_t set;
+	char byte;
 
 	while (nodes[n])
 		n++;
@@ -282,6 +286,12 @@ static int hold(char **nodes)
 	if (opt.pass || opt.queue) {
 		send_files(sock[0]);
 		files_close();
+	}
+	if (opt.pass) {
+		/* End of file here says that the child has them all. */
+		close(sock[1]);
+		if (read(sock[0], &byte, 1) < 0)
+			die("the child");
 	}
 	if (opt.map)
 		files_map();
