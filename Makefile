@@ -113,6 +113,9 @@ bench: ## measure what the documentation promises
 	@tools/setup check
 	+@selftests/bench
 
+docs: ## Documentation/state-table.rst, from the table that runs
+	@selftests/unit/test_state_table --update
+
 clean: ## what was built
 	rm -rf build
 

@@ -477,9 +477,13 @@ struct egpu_pdevs *egpu_fn_snapshot(struct egpu_port *port,
 	pdevs = kzalloc(struct_size(pdevs, pdev, room), GFP_KERNEL);
 	if (!pdevs)
 		return NULL;
-	list_for_each_entry(fn, &port->functions, node)
-		if (!wanted || wanted(fn))
-			pdevs->pdev[pdevs->nr++] = pci_dev_get(fn->pdev);
+	list_for_each_entry(fn, &port->functions, node) {
+		if (wanted && !wanted(fn))
+			continue;
+		/* First the count: it bounds the array. */
+		pdevs->nr++;
+		pdevs->pdev[pdevs->nr - 1] = pci_dev_get(fn->pdev);
+	}
 	return pdevs;
 }
 

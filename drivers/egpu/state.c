@@ -601,7 +601,7 @@ static void egpu_event_error(struct egpu_port *port, struct egpu_fn *fn)
 	event.domain = pci_domain_nr(fn->pdev->bus);
 	event.bus = fn->pdev->bus->number;
 	event.devfn = fn->pdev->devfn;
-	event.to = fn->error_state;
+	event.to = (__force u32)fn->error_state;
 	egpu_event_send(port, &event);
 }
 
@@ -754,7 +754,7 @@ static void egpu_act(struct egpu_port *port, enum egpu_action act)
 /* The transition function: the only place where a state changes. */
 static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 {
-	const struct egpu_cell *cell = &egpu_table[port->state][bit];
+	const struct egpu_cell *cell = egpu_state_cell(port->state, bit);
 	enum egpu_state from = port->state;
 
 	if (cell->next != from) {
@@ -789,7 +789,7 @@ static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 /* What is arriving right now is held already; let it be checked first. */
 static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 {
-	if (egpu_table[port->state][bit].act == EGPU_ACT_LATCH)
+	if (egpu_state_cell(port->state, bit)->act == EGPU_ACT_LATCH)
 		return true;
 	return bit == EGPU_BIT_FORGET && port->nr_gated &&
 	       (port->state == EGPU_STATE_EMPTY ||

@@ -14,37 +14,37 @@
  * what users asked for.
  */
 #define EGPU_BITS(X) \
-	X(GONE)		/* the port's own pci_dev was removed */ \
-	X(LOST)		/* a gated function vanished by itself */ \
-	X(EMPTIED)	/* the last gated function was deleted */ \
-	X(ABSENT)	/* presence was read absent twice */ \
-	X(ERROR)	/* an error left the device unusable */ \
-	X(DONE)		/* job: done */ \
-	X(WAIT)		/* job: checked, but not admitted */ \
-	X(QUARANTINE)	/* job: lost too often */ \
-	X(USED)		/* job: there are users */ \
-	X(FAILED)	/* job: failed */ \
-	X(BACK)		/* job: cancelled before the point of no return */ \
-	X(VACANT)	/* job: nothing is there */ \
-	X(PARKED)	/* job: unbound, the cable port does the rest */ \
-	X(ADOPT)	/* job: everything found is bound already */ \
-	X(ARRIVED)	/* gated functions came */ \
-	X(ADMITTED)	/* a user's override bound all that was held */ \
-	X(TICK)		/* the state's timer */ \
-	X(DEADLINE)	/* the transaction's deadline */ \
-	X(TRACK)	/* user: track this port */ \
-	X(FORGET)	/* user: do not track it any more */ \
-	X(POLICY)	/* user: the policy changed */ \
-	X(RESET)	/* user: end the quarantine */ \
-	X(CANCEL)	/* user: cancel the transaction */ \
-	X(RELEASE)	/* cable port: go back to your drivers */ \
-	X(ATTACH)	/* user: attach */ \
-	X(DETACH)	/* user: detach */ \
-	X(CABLE)	/* user: detach all ports below */ \
-	X(MEND)		/* slot off and on after a failed recovery */
+	X(GONE, "the port's own pci_dev was removed") \
+	X(LOST, "a gated function vanished by itself") \
+	X(EMPTIED, "the last gated function was deleted") \
+	X(ABSENT, "presence was read absent twice") \
+	X(ERROR, "an error left the device unusable") \
+	X(DONE, "job: done") \
+	X(WAIT, "job: checked, but not admitted") \
+	X(QUARANTINE, "job: lost too often") \
+	X(USED, "job: there are users") \
+	X(FAILED, "job: failed") \
+	X(BACK, "job: cancelled before the point of no return") \
+	X(VACANT, "job: nothing is there") \
+	X(PARKED, "job: unbound, the cable port does the rest") \
+	X(ADOPT, "job: everything found is bound already") \
+	X(ARRIVED, "gated functions came") \
+	X(ADMITTED, "a user's override bound all that was held") \
+	X(TICK, "the state's timer") \
+	X(DEADLINE, "the transaction's deadline") \
+	X(TRACK, "user: track this port") \
+	X(FORGET, "user: do not track it any more") \
+	X(POLICY, "user: the policy changed") \
+	X(RESET, "user: end the quarantine") \
+	X(CANCEL, "user: cancel the transaction") \
+	X(RELEASE, "cable port: go back to your drivers") \
+	X(ATTACH, "user: attach") \
+	X(DETACH, "user: detach") \
+	X(CABLE, "user: detach all ports below") \
+	X(MEND, "slot off and on after a failed recovery")
 
 enum egpu_bit {
-#define EGPU_BIT_ENUM(name) EGPU_BIT_##name,
+#define EGPU_BIT_ENUM(name, text) EGPU_BIT_##name,
 	EGPU_BITS(EGPU_BIT_ENUM)
 #undef EGPU_BIT_ENUM
 	EGPU_BIT_COUNT
@@ -52,43 +52,43 @@ enum egpu_bit {
 
 /* What the state work does in a transition; state.c has a function for each. */
 #define EGPU_ACTIONS(X) \
-	X(NONE)		/* nothing: the bit means nothing here */ \
-	X(LATCH)	/* keep the bit until the state changes */ \
-	X(STOP)		/* the port is gone: end everything */ \
-	X(SCAN)		/* job: look what is below */ \
-	X(CHECK)	/* job: check what is held */ \
-	X(RELEASE)	/* job: give the functions to their drivers */ \
-	X(RELEASE_KEEP)	/* the same, and keep the bit for afterwards */ \
-	X(DRAIN)	/* job: look for users */ \
-	X(UNBIND)	/* job: hold, look again, unbind, slot off */ \
-	X(CABLE)	/* job: the same for all ports below */ \
-	X(ENABLE)	/* job: slot on, or rescan */ \
-	X(PRESENCE)	/* job: read presence */ \
-	X(WATCH)	/* look at error states */ \
-	X(WAITING)	/* say why it waits */ \
-	X(USED)		/* tell the users, look again later or give up */ \
-	X(READY)	/* tell that it is ready; a transaction ends well */ \
-	X(DETACHED)	/* safe to unplug; a transaction ends well */ \
-	X(LEFT)		/* the detached card was taken away */ \
-	X(LOSS)		/* count the loss; a transaction fails */ \
-	X(EMPTIED)	/* what was lost is cleared away */ \
-	X(REMOVED)	/* somebody else removed it */ \
-	X(FAULT)	/* a step failed; a transaction fails */ \
-	X(RECOVERY)	/* recovery failed; begin to mend */ \
-	X(MEND)		/* job: look for users, mend when there are none */ \
-	X(RETRY)	/* attach after a fault: mend, or check again */ \
-	X(QUARANTINE)	/* wait until the losses are old */ \
-	X(RESET)	/* forget the losses */ \
-	X(FORGET)	/* leave the port alone */ \
-	X(FAIL)		/* the transaction ends with the job's error */ \
-	X(REFUSE)	/* the transaction ends: users, deadline */ \
-	X(CANCEL)	/* the transaction ends: cancelled */ \
-	X(CANCEL_JOB)	/* ask the job to turn back */ \
-	X(SUCCEED)	/* the transaction ends well: nothing to do */ \
-	X(ABSENT)	/* the transaction ends: nothing is there */
+	X(NONE, "nothing: the bit means nothing here") \
+	X(LATCH, "keep the bit until the state changes") \
+	X(STOP, "the port is gone: end everything") \
+	X(SCAN, "job: look what is below") \
+	X(CHECK, "job: check what is held") \
+	X(RELEASE, "job: give the functions to their drivers") \
+	X(RELEASE_KEEP, "the same, and keep the bit for afterwards") \
+	X(DRAIN, "job: look for users") \
+	X(UNBIND, "job: hold, look again, unbind, slot off") \
+	X(CABLE, "job: the same for all ports below") \
+	X(ENABLE, "job: slot on, or rescan") \
+	X(PRESENCE, "job: read presence") \
+	X(WATCH, "look at error states") \
+	X(WAITING, "say why it waits") \
+	X(USED, "tell the users, look again later or give up") \
+	X(READY, "tell that it is ready; a transaction ends well") \
+	X(DETACHED, "safe to unplug; a transaction ends well") \
+	X(LEFT, "the detached card was taken away") \
+	X(LOSS, "count the loss; a transaction fails") \
+	X(EMPTIED, "what was lost is cleared away") \
+	X(REMOVED, "somebody else removed it") \
+	X(FAULT, "a step failed; a transaction fails") \
+	X(RECOVERY, "recovery failed; begin to mend") \
+	X(MEND, "job: look for users, mend when there are none") \
+	X(RETRY, "attach after a fault: mend, or check again") \
+	X(QUARANTINE, "wait until the losses are old") \
+	X(RESET, "forget the losses") \
+	X(FORGET, "leave the port alone") \
+	X(FAIL, "the transaction ends with the job's error") \
+	X(REFUSE, "the transaction ends: users, deadline") \
+	X(CANCEL, "the transaction ends: cancelled") \
+	X(CANCEL_JOB, "ask the job to turn back") \
+	X(SUCCEED, "the transaction ends well: nothing to do") \
+	X(ABSENT, "the transaction ends: nothing is there")
 
 enum egpu_action {
-#define EGPU_ACTION_ENUM(name) EGPU_ACT_##name,
+#define EGPU_ACTION_ENUM(name, text) EGPU_ACT_##name,
 	EGPU_ACTIONS(EGPU_ACTION_ENUM)
 #undef EGPU_ACTION_ENUM
 	EGPU_ACT_COUNT

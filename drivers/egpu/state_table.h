@@ -22,10 +22,9 @@ struct egpu_cell {
 	unsigned char act;
 };
 
-/* next state, action */
+/* Next state, action. */
 #define EGPU_TO(state, action) { 1, EGPU_STATE_##state, EGPU_ACT_##action }
 
-/* clang-format off */
 static const struct egpu_cell egpu_table[EGPU_STATE_COUNT][EGPU_BIT_COUNT] = {
 	[EGPU_STATE_UNTRACKED] = {
 		[EGPU_BIT_GONE] = EGPU_TO(GONE, STOP),
@@ -418,6 +417,18 @@ static const struct egpu_cell egpu_table[EGPU_STATE_COUNT][EGPU_BIT_COUNT] = {
 		[EGPU_BIT_MEND] = EGPU_TO(GONE, NONE),
 	},
 };
-/* clang-format on */
+
+/**
+ * egpu_state_cell() - the transition function
+ * @state: enum egpu_state
+ * @bit: enum egpu_bit
+ *
+ * Return: what to do, and where to go.
+ */
+static inline const struct egpu_cell *egpu_state_cell(unsigned int state,
+						      unsigned int bit)
+{
+	return &egpu_table[state][bit];
+}
 
 #endif /* EGPU_STATE_TABLE_H */

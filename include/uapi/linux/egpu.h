@@ -96,6 +96,7 @@ enum egpu_state {
 	EGPU_STATE_QUARANTINED,
 	EGPU_STATE_FAULT,
 	EGPU_STATE_GONE,
+	/* private: */
 	EGPU_STATE_COUNT
 };
 
@@ -144,6 +145,7 @@ enum egpu_reason {
 	EGPU_REASON_RECOVERY_FAILED,
 	EGPU_REASON_LOST_TOO_OFTEN,
 	EGPU_REASON_CHILD,
+	/* private: */
 	EGPU_REASON_COUNT
 };
 
@@ -173,6 +175,7 @@ enum egpu_step {
 	EGPU_STEP_SLOT_OFF,
 	EGPU_STEP_SLOT_ON,
 	EGPU_STEP_PRESENCE,
+	/* private: */
 	EGPU_STEP_COUNT
 };
 
@@ -492,6 +495,7 @@ enum egpu_user_kind {
 	EGPU_USER_AUX,
 	EGPU_USER_FB,
 	EGPU_USER_BLOCK,
+	/* private: */
 	EGPU_USER_KIND_COUNT
 };
 
@@ -732,6 +736,7 @@ enum egpu_event_type {
 	EGPU_EVENT_CHECK,
 	EGPU_EVENT_ERROR,
 	EGPU_EVENT_CONFIG,
+	/* private: */
 	EGPU_EVENT_COUNT
 };
 
