@@ -113,8 +113,8 @@ bench: ## measure what the documentation promises
 	@tools/setup check
 	+@selftests/bench
 
-docs: ## Documentation/state-table.rst, from the table that runs
-	@selftests/unit/test_state_table --update
+docs: ## the generated documentation: table of states, ioctl reference
+	@tools/docs
 
 clean: ## what was built
 	rm -rf build
@@ -131,5 +131,5 @@ help: ## this text
 	@echo 'Kbuild:             W=1 (warnings), C=2 (sparse), V=1 (commands)'
 
 .PHONY: all module test-modules test-programs tools install install-module \
-	install-tools uninstall load unload vm demo check check-long mutate bench clean \
+	install-tools uninstall load unload vm demo check check-long mutate bench docs clean \
 	distclean help

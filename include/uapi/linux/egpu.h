@@ -340,7 +340,7 @@ struct egpu_counters {
  * Answered from memory, never waits for hardware, a job or a driver. Anyone
  * may call it.
  *
- * Errors: ENOENT no such port.
+ * Errors: ENOENT no such port, ENODEV it is gone.
  */
 struct egpu_port_info {
 	__u32 size;
@@ -381,9 +381,9 @@ struct egpu_port_info {
 
 /* Bits of egpu_function.flags. */
 #define EGPU_FUNCTION_GATED		(1U << 0) /* display, accelerator, sibling */
-#define EGPU_FUNCTION_HELD		(1U << 1) /* held back by egpu */
+#define EGPU_FUNCTION_HELD		(1U << 1) /* kept from its driver */
 #define EGPU_FUNCTION_BOUND		(1U << 2) /* has a driver, not egpu's hold */
-#define EGPU_FUNCTION_DEFERRED		(1U << 3) /* its driver deferred probing */
+#define EGPU_FUNCTION_DEFERRED		(1U << 3) /* a driver tried: deferred, failed */
 #define EGPU_FUNCTION_VIRTUAL		(1U << 4) /* SR-IOV virtual function */
 #define EGPU_FUNCTION_BOOT_DISPLAY	(1U << 5)
 #define EGPU_FUNCTION_OVERRIDE		(1U << 6) /* a user's driver override */
@@ -463,7 +463,7 @@ struct egpu_function {
  * those below a nested tracked port are that port's. Bridges are not listed.
  * Anyone may call it; addresses of BARs are for CAP_SYS_ADMIN.
  *
- * Errors: ENOENT no such port.
+ * Errors: ENOENT no such port, ENODEV it is gone.
  */
 struct egpu_function_list {
 	__u32 size;
@@ -544,7 +544,7 @@ struct egpu_user {
  * CAP_SYS_ADMIN see the processes of their own user id. The answer is already
  * old when it arrives: opening cannot be prevented.
  *
- * Errors: ENOENT no such port.
+ * Errors: ENOENT no such port, ENODEV it is gone.
  */
 struct egpu_user_list {
 	__u32 size;
@@ -708,7 +708,8 @@ struct egpu_port_config {
  * @EGPU_EVENT_OVERFLOW: the reader was too slow; @value events were lost here
  * @EGPU_EVENT_PORT_ADDED: a port appeared, or is tracked now
  * @EGPU_EVENT_PORT_REMOVED: a port is gone, or is not tracked any more
- * @EGPU_EVENT_STATE: the state went from @from to @to, see @reason
+ * @EGPU_EVENT_STATE: the state went from @from to @to, see @reason; when both
+ *	are the same, the reason is new
  * @EGPU_EVENT_FUNCTION_ADDED: a function arrived, see its address
  * @EGPU_EVENT_FUNCTION_REMOVED: a function went
  * @EGPU_EVENT_BOUND: a driver, see @name, was bound to a function
@@ -801,7 +802,7 @@ struct egpu_event {
  * the filter; what is queued stays. Anyone may call it. EGPU_EVENT_USERS comes
  * only to files that were opened with CAP_SYS_ADMIN.
  *
- * Errors: ENOENT no such port.
+ * Errors: ENOENT no such port, ENODEV it is gone.
  */
 struct egpu_event_subscribe {
 	__u32 size;
