@@ -290,6 +290,9 @@ struct egpu_node {
 /* egpu_nodes() - DRM, accel and NVIDIA nodes. Return: how many. */
 int egpu_nodes(const struct egpu_address *address, struct egpu_node **nodes);
 
+/* egpu_device_driver() - as sysfs shows it; NULL none. free() it. */
+char *egpu_device_driver(const struct egpu_address *address);
+
 /**
  * egpu_device_address() - the PCI function that a node belongs to
  * @word: card1, renderD129, nvidia0, /dev/..., with or without a directory

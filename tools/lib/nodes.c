@@ -205,3 +205,11 @@ int egpu_device_address(const char *word, struct egpu_address *address)
 	return by_number(major(st.st_rdev), minor(st.st_rdev),
 			 S_ISBLK(st.st_mode), address);
 }
+
+char *egpu_device_driver(const struct egpu_address *address)
+{
+	char name[EGPU_ADDRESS_LEN];
+
+	return egpu_link(egpu_roots.sysfs, "bus/pci/devices/%s/driver",
+			 egpu_address_format(address, name));
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Times: the module counts CLOCK_MONOTONIC, people read clocks. And Ctrl-C.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "../lib/internal.h"
+
+volatile sig_atomic_t interrupted;
+
+uint64_t monotonic_ns(void)
+{
+	struct timespec ts = { 0 };
+
+	egpu_sys_clock(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+int64_t now_ms(void)
+{
+	return (int64_t)(monotonic_ns() / 1000000);
+}
+
+struct timespec wall_of(uint64_t monotonic)
+{
+	struct timespec wall = { 0 };
+	int64_t ns;
+
+	egpu_sys_clock(CLOCK_REALTIME, &wall);
+	ns = (int64_t)wall.tv_sec * 1000000000LL + wall.tv_nsec -
+	     (int64_t)(monotonic_ns() - monotonic);
+	wall.tv_sec = ns / 1000000000LL;
+	wall.tv_nsec = ns % 1000000000LL;
+	return wall;
+}
+
+/* The time, with the date when that is another day. */
+const char *time_text(uint64_t monotonic, char buf[24])
+{
+	struct timespec then = wall_of(monotonic), now;
+	struct tm tm, today;
+
+	egpu_sys_clock(CLOCK_REALTIME, &now);
+	localtime_r(&then.tv_sec, &tm);
+	localtime_r(&now.tv_sec, &today);
+	if (tm.tm_yday == today.tm_yday && tm.tm_year == today.tm_year)
+		strftime(buf, 24, "%H:%M:%S", &tm);
+	else
+		strftime(buf, 24, "%Y-%m-%d %H:%M:%S", &tm);
+	return buf;
+}
+
+const char *clock_text(uint64_t monotonic, char buf[24])
+{
+	struct timespec then = wall_of(monotonic);
+	struct tm tm;
+
+	localtime_r(&then.tv_sec, &tm);
+	strftime(buf, 24, "%H:%M:%S", &tm);
+	return buf;
+}
+
+const char *rfc3339(uint64_t monotonic, char buf[40])
+{
+	struct timespec then = wall_of(monotonic);
+	struct tm tm;
+	size_t len;
+
+	gmtime_r(&then.tv_sec, &tm);
+	len = strftime(buf, 40, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + len, 40 - len, ".%03ldZ", then.tv_nsec / 1000000);
+	return buf;
+}
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* Without SA_RESTART: poll() has to come back. */
+void catch_interrupt(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * apply: brings the module to what the configuration says. Started by udev when
+ * the module, a port or a GPU comes, and by hand.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+struct apply {
+	struct ctl *ctl;
+	struct json_object *changes;
+	uint32_t only;		/* a port's id, 0 for all */
+	int count;
+	enum exit_code code;
+};
+
+static enum exit_code bad_lines(struct ctl *ctl)
+{
+	struct json_object *array = json_object_new_array();
+	int i;
+
+	for (i = 0; i < ctl->config.nr_errors; i++) {
+		json_object_array_add(array, json_object_new_string(
+				      ctl->config.errors[i]));
+		if (!ctl->json)
+			fprintf(stderr, "%s\n", ctl->config.errors[i]);
+	}
+	if (ctl->json)
+		put(reply(ctl), "bad_lines", array);
+	else
+		json_object_put(array);
+	return ctl->config.nr_errors ? EXIT_FAILED : EXIT_DONE;
+}
+
+static void change(struct apply *apply, const struct egpu_port_info *info,
+		   const struct egpu_port_config *want, const char *what)
+{
+	struct egpu_port_config config = *want;
+	struct json_object *o;
+	int ret = 0;
+
+	config.port = info->port;
+	if (!given(apply->ctl, OPT_CHECK))
+		ret = egpu_config(apply->ctl->egpu, &config);
+	if (ret < 0) {
+		apply->code = fail_errno(apply->ctl, ret, what, info);
+		return;
+	}
+	apply->count++;
+	say(apply->ctl, "port %u (%04x:%02x:%02x.%x): %s\n", info->port,
+	    info->domain, info->bus, info->devfn >> 3, info->devfn & 7, what);
+	if (!apply->ctl->json)
+		return;
+	o = json_object_new_object();
+	put_int(o, "port", info->port);
+	put_text(o, "change", what);
+	json_object_array_add(apply->changes, o);
+}
+
+static void apply_policy(struct apply *apply, const struct egpu_port_info *info,
+			 const struct config_port *port)
+{
+	struct egpu_port_config want = { .flags = EGPU_CONFIG_POLICY };
+	int policy = port && port->policy != CONFIG_UNSET ? port->policy :
+		     apply->ctl->config.policy;
+	char what[40];
+
+	if (policy == CONFIG_UNSET || (uint32_t)policy == info->policy)
+		return;
+	want.policy = (uint32_t)policy;
+	snprintf(what, sizeof(what), "policy %s", egpu_policy_name(want.policy));
+	change(apply, info, &want, what);
+}
+
+static void apply_quarantine(struct apply *apply,
+			     const struct egpu_port_info *info,
+			     const struct config_port *port)
+{
+	const struct config *config = &apply->ctl->config;
+	struct egpu_port_config want = { .flags = EGPU_CONFIG_QUARANTINE };
+	bool own = port && port->losses != CONFIG_UNSET;
+	int losses = own ? port->losses : config->losses;
+	int window = own ? port->window_ms : config->window_ms;
+	char what[64];
+
+	if (losses == CONFIG_UNSET ||
+	    ((uint32_t)losses == info->quarantine_losses &&
+	     (!losses || (uint32_t)window == info->quarantine_window_ms)))
+		return;
+	want.quarantine_losses = (uint32_t)losses;
+	want.quarantine_window_ms = (uint32_t)window;
+	snprintf(what, sizeof(what), "quarantine %d/%gs", losses,
+		 window / 1000.0);
+	change(apply, info, &want, what);
+}
+
+/* A device that was remembered is admitted where policy would hold it. */
+static void apply_device(struct apply *apply, struct egpu_port_info *info)
+{
+	struct ctl *ctl = apply->ctl;
+	const struct config_device *device;
+	const struct egpu_function *gpu;
+	struct egpu_function *functions;
+	uint32_t transaction;
+	int count, ret = 0;
+
+	if (egpu_port(ctl->egpu, info->port, info) ||
+	    info->state != EGPU_STATE_HELD ||
+	    (info->reason != EGPU_REASON_MANUAL &&
+	     info->reason != EGPU_REASON_CHECK_FAILED))
+		return;
+	count = egpu_functions(ctl->egpu, info->port, &functions);
+	if (count < 0)
+		return;
+	gpu = pick_gpu(functions, count);
+	device = gpu ? config_device_find(&ctl->config, gpu) : NULL;
+	if (device && device->policy == EGPU_POLICY_AUTO &&
+	    !(info->failed_checks & ~device->ignore)) {
+		if (!given(ctl, OPT_CHECK))
+			ret = egpu_attach(ctl->egpu, info->port, device->ignore,
+					  &transaction);
+		if (ret < 0)
+			apply->code = fail_errno(ctl, ret, "attach", info);
+		else
+			say(ctl, "port %u: attach [device %s]\n", info->port,
+			    device->section);
+		apply->count++;
+	}
+	free(functions);
+}
+
+static void apply_port(struct apply *apply, struct egpu_port_info *info)
+{
+	struct egpu_port_config track = { .flags = EGPU_CONFIG_TRACK };
+	struct egpu_port_config forget = { .flags = EGPU_CONFIG_FORGET };
+	struct egpu_address address = egpu_port_address(info);
+	struct config_port *port = NULL;
+	bool tracked = info->flags & EGPU_PORT_TRACKED;
+	char path[160];
+
+	if (!egpu_pci_path(&address, path, sizeof(path)))
+		port = config_port_find(&apply->ctl->config, path);
+	if (port && !strncmp(port->file, run_dir(), strlen(run_dir())) &&
+	    !tracked)
+		port = NULL;
+	if (port && port->track == 0) {
+		if (tracked)
+			change(apply, info, &forget, "not tracked");
+		return;
+	}
+	/* what comes next has to see the policy: set it in the same call */
+	if (port && !tracked) {
+		if (port->policy != CONFIG_UNSET) {
+			track.flags |= EGPU_CONFIG_POLICY;
+			track.policy = (uint32_t)port->policy;
+		}
+		change(apply, info, &track, "tracked");
+		if (given(apply->ctl, OPT_CHECK) ||
+		    egpu_port(apply->ctl->egpu, info->port, info))
+			return;
+		tracked = true;
+	}
+	if (!tracked)
+		return;
+	apply_policy(apply, info, port);
+	apply_quarantine(apply, info, port);
+	apply_device(apply, info);
+}
+
+static void note_later(const struct ctl *ctl)
+{
+	int i;
+
+	for (i = 0; i < ctl->config.nr_ports; i++)
+		if (ctl->config.ports[i].later)
+			say(ctl, "[port %s]: %s is not applied by this version\n",
+			    ctl->config.ports[i].section,
+			    ctl->config.ports[i].later);
+}
+
+enum exit_code cmd_apply(struct ctl *ctl)
+{
+	struct apply apply = { .ctl = ctl, .code = bad_lines(ctl) };
+	struct egpu_port_info one, *ports;
+	enum exit_code code = EXIT_DONE;
+	int i, count;
+
+	if (ctl->nr_args && strcmp(ctl->arg[0], "all")) {
+		code = find_port(ctl, ctl->arg[0], false, &one);
+		if (code != EXIT_DONE)
+			return code;
+		apply.only = one.port;
+	}
+	count = egpu_ports(ctl->egpu, true, &ports);
+	if (count < 0)
+		return fail_errno(ctl, count, "list of ports", NULL);
+	if (ctl->json)
+		apply.changes = json_object_new_array();
+	for (i = 0; i < count; i++)
+		if (!apply.only || ports[i].port == apply.only)
+			apply_port(&apply, &ports[i]);
+	free(ports);
+	if (!apply.only)
+		note_later(ctl);
+	if (!apply.count && apply.code == EXIT_DONE)
+		say(ctl, "Nothing to change.\n");
+	if (ctl->json)
+		put(reply(ctl), "changes", apply.changes);
+	return apply.code;
+}

@@ -1,0 +1,126 @@
+# bash completion for egpuctl(8)                    -*- shell-script -*-
+# Made by "egpuctl --generate completion"; do not edit.
+
+_egpuctl_ports()
+{
+	egpuctl list --all 2>/dev/null |
+		awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; if ($2 != "-") print $2 }'
+}
+
+_egpuctl_words()
+{
+	case $1 in
+	port) _egpuctl_ports ;;
+	port-all) _egpuctl_ports; echo all ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# $1 verb: its options; $1 verb, $2 place: words for that argument
+_egpuctl_verb()
+{
+	local options=--json words=
+	case $1 in
+	list)
+		options="--json --help --all"
+		words=""
+		;;
+	show | info)
+		options="--json --help"
+		words="port"
+		;;
+	users)
+		options="--json --help"
+		words="port"
+		;;
+	attach)
+		options="--json --help --ignore --always"
+		words="port"
+		;;
+	detach | eject)
+		options="--json --help --check --wait --terminate --allow --gpu-only --all-below --force --yes"
+		words="port-all"
+		;;
+	cancel)
+		options="--json --help"
+		words="port"
+		;;
+	wait)
+		options="--json --help --for --timeout"
+		words="port"
+		;;
+	policy)
+		options="--json --help --save"
+		words="port;auto manual"
+		;;
+	track)
+		options="--json --help --save"
+		words="port"
+		;;
+	untrack)
+		options="--json --help --save"
+		words="port"
+		;;
+	name)
+		options="--json --help --save"
+		words="port"
+		;;
+	monitor)
+		options="--json --help --port --event --count --timeout"
+		words=""
+		;;
+	log | blackbox)
+		options="--json --help --boot"
+		words=""
+		;;
+	apply)
+		options="--json --help --check"
+		words="port"
+		;;
+	version)
+		options="--json --help"
+		words=""
+		;;
+	esac
+	if [[ $2 == options ]]; then
+		echo "$options"
+		return
+	fi
+	local -a place
+	IFS=';' read -r -a place <<<"$words"
+	_egpuctl_words "${place[$2]}"
+}
+
+_egpuctl()
+{
+	local current=${COMP_WORDS[COMP_CWORD]}
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
+	local verb='' words='' place=0 i
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -* ]] && continue
+		if [[ -z $verb ]]; then
+			verb=${COMP_WORDS[i]}
+		else
+			place=$((place + 1))
+		fi
+	done
+	case $before in
+	--ignore) words=$(_egpuctl_words "config bar link") ;;
+	--for) words=$(_egpuctl_words "ready detached empty lost held") ;;
+	--port) words=$(_egpuctl_words "port") ;;
+	--event) words=$(_egpuctl_words "state user link error progress") ;;
+	--boot) words=$(_egpuctl_words "0 -1 -2") ;;
+	*)
+		if [[ -z $verb ]]; then
+			words="list show users attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
+		elif [[ $current == -* ]]; then
+			words=$(_egpuctl_verb "$verb" options)
+		else
+			words=$(_egpuctl_verb "$verb" "$place")
+		fi
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _egpuctl egpuctl

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of egpuctl share: the verb table's types, a port as it is
+ * shown, the configuration, output and errors.
+ */
+#ifndef EGPUCTL_CTL_H
+#define EGPUCTL_CTL_H
+
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "../lib/egpu.h"
+
+#ifndef EGPUCTL_VERSION
+#define EGPUCTL_VERSION	"0.1.0"
+#endif
+
+#define JSON_SCHEMA	1
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define print_like(a, b)	__attribute__((format(printf, a, b)))
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED,
+	EXIT_USAGE,
+	EXIT_NO_MODULE,
+	EXIT_BUSY,
+	EXIT_PERMISSION,
+	EXIT_NO_PORT,
+	EXIT_DEADLINE,
+	EXIT_CANCELLED,
+	EXIT_GUARD,
+	EXIT_UNSUPPORTED,
+};
+
+/* ------------------------------------------------ verbs and options: table.c */
+
+enum option_id {
+	OPT_NONE = 0,
+	OPT_JSON,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_ALL,
+	OPT_IGNORE,
+	OPT_ALWAYS,
+	OPT_CHECK,
+	OPT_WAIT,
+	OPT_TERMINATE,
+	OPT_ALLOW,
+	OPT_GPU_ONLY,
+	OPT_ALL_BELOW,
+	OPT_FORCE,
+	OPT_YES,
+	OPT_FOR,
+	OPT_TIMEOUT,
+	OPT_SAVE,
+	OPT_PORT,
+	OPT_EVENT,
+	OPT_COUNT,
+	OPT_BOOT,
+	OPT_GENERATE,
+	OPT_MAX
+};
+
+/**
+ * struct option_def - one option, whichever verbs take it
+ * @name: without the dashes
+ * @arg: what the argument is called; NULL: none; "[S]": may be left out
+ * @words: for completion: the arguments that exist, "port" for ports
+ * @help: half a sentence
+ */
+struct option_def {
+	enum option_id id;
+	const char *name;
+	const char *arg;
+	const char *words;
+	const char *help;
+};
+
+struct ctl;
+
+/**
+ * struct verb - one verb
+ * @name: as it is typed
+ * @alias: another name, or NULL
+ * @args: positional arguments as the usage shows them; in brackets: optional
+ * @words: for completion: a word list per position, separated by ';'
+ * @options: OPT_NONE ends it
+ * @min: positional arguments at least
+ * @max: and at most
+ * @no_module: works without /dev/egpu
+ * @help: half a sentence
+ * @more: for the man page, roff
+ * @run: does it
+ */
+struct verb {
+	const char *name;
+	const char *alias;
+	const char *args;
+	const char *words;
+	const enum option_id *options;
+	int min;
+	int max;
+	bool no_module;
+	const char *help;
+	const char *more;
+	enum exit_code (*run)(struct ctl *ctl);
+};
+
+extern const struct verb verbs[];
+extern const unsigned int nr_verbs;
+extern const struct option_def options[];
+extern const unsigned int nr_options;
+
+const struct verb *verb_find(const char *word);
+const char *verb_suggest(const char *word);
+const struct option_def *option_def(enum option_id id);
+
+/* --------------------------------------------------------- configuration */
+
+#define CONFIG_UNSET	(-1)
+
+/**
+ * struct config_port - a [port ...] section
+ * @section: what stands behind "port"
+ * @name: the port's name, NULL when the section is called by its path
+ * @path: PCI path, NULL when the section has none (a bad one)
+ * @policy: enum egpu_policy or CONFIG_UNSET
+ * @track: 0, 1 or CONFIG_UNSET, which means 1
+ * @losses: quarantine, or CONFIG_UNSET
+ * @window_ms: quarantine
+ * @later: a key that this version reads and cannot apply yet, or NULL
+ */
+struct config_port {
+	char *section;
+	char *name;
+	char *path;
+	char *file;
+	int policy;
+	int track;
+	int losses;
+	int window_ms;
+	const char *later;
+};
+
+/**
+ * struct config_device - a [device vvvv:dddd] section
+ * @subsystem: subsystem vendor << 16 | subsystem id, 0 for any
+ * @serial: serial number, NULL for any
+ * @policy: enum egpu_policy or CONFIG_UNSET
+ * @ignore: EGPU_CHECK_* that do not keep it out
+ */
+struct config_device {
+	char *section;
+	char *file;
+	uint16_t vendor;
+	uint16_t device;
+	uint32_t subsystem;
+	char *serial;
+	int policy;
+	uint32_t ignore;
+};
+
+struct config {
+	int policy;
+	int drain_ms;
+	char *allow;
+	int losses;
+	int window_ms;
+	struct config_port *ports;
+	int nr_ports;
+	struct config_device *devices;
+	int nr_devices;
+	char **errors;		/* "FILE:LINE: what" */
+	int nr_errors;
+	struct egpu_alias *aliases;
+};
+
+const char *config_dir(void);
+const char *run_dir(void);
+void config_load(struct config *config);
+void config_free(struct config *config);
+struct config_port *config_port_find(const struct config *config,
+				     const char *path);
+const struct config_device *config_device_find(const struct config *config,
+					       const struct egpu_function *f);
+bool parse_duration(const char *text, int *ms);
+bool parse_policy(const char *text, int *policy);
+bool parse_checks(const char *text, uint32_t *checks);
+bool parse_quarantine(const char *text, int *losses, int *window_ms);
+
+/*
+ * Sets a key (value NULL: takes it away) in a section, in the file that has the
+ * section already, else in @file; everything else stays as it is, the file is
+ * replaced atomically. Return: 0, -errno.
+ */
+int config_set(const char *file, const char *section, const char *key,
+	       const char *value);
+int config_rename(const char *file, const char *from, const char *to);
+char *config_main_file(void);
+char *config_runtime_file(void);
+
+/* ------------------------------------------------------------ a port shown */
+
+/**
+ * struct view - a port with everything that is said about it
+ * @nr_users: processes, -1 when the caller may not see them all
+ * @gpu: the function that is the GPU, NULL
+ * @gpu_name: its name, may be empty
+ * @saved: it is in the configuration
+ */
+struct view {
+	struct egpu_port_info info;
+	char address[EGPU_ADDRESS_LEN];
+	char path[160];
+	const char *name;
+	bool saved;
+	struct egpu_function *functions;
+	int nr_functions;
+	const struct egpu_function *gpu;
+	char gpu_name[128];
+	struct egpu_node *nodes;
+	int nr_nodes;
+	struct egpu_link link;
+	struct egpu_process *users;
+	int nr_users;
+	int nr_listed;
+};
+
+#define VIEW_USERS	(1U << 0)	/* ask for users */
+#define VIEW_MEASURE	(1U << 1)	/* and whether they are idle */
+
+int view_get(struct ctl *ctl, const struct egpu_port_info *info,
+	     unsigned int what, struct view *view);
+void view_free(struct view *view);
+const char *view_label(const struct view *view);
+void view_reason(const struct view *view, char *buf, size_t size);
+void view_stuck(const struct view *view, char *buf, size_t size);
+bool view_is_stuck(const struct view *view);
+int view_idle(const struct view *view);
+bool view_is_occupied(const struct egpu_port_info *info);
+const struct egpu_function *pick_gpu(const struct egpu_function *functions,
+				     int count);
+struct json_object *view_json(const struct view *view, bool full);
+struct json_object *user_json(const struct egpu_process *process,
+			      const char *driver);
+void print_users(const struct view *view, const char *indent);
+
+void device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
+		 size_t size);
+void class_name(uint32_t class, char *buf, size_t size);
+void names_free(void);
+
+/* -------------------------------------------------------------- the session */
+
+#define MAX_POSITIONAL	4
+
+struct ctl {
+	const struct verb *verb;
+	const char *value[OPT_MAX];	/* NULL: not given; "": no argument */
+	const char *arg[MAX_POSITIONAL];
+	int nr_args;
+	struct egpu *egpu;
+	struct config config;
+	struct json_object *reply;
+	bool json;
+	bool terminal;			/* standard output is one */
+	bool colour;
+};
+
+static inline bool given(const struct ctl *ctl, enum option_id id)
+{
+	return ctl->value[id];
+}
+
+/* args.c */
+enum exit_code args_parse(struct ctl *ctl, int argc, char **argv);
+void usage(FILE *file);
+void usage_verb(FILE *file, const struct verb *verb);
+enum exit_code generate(const char *what);
+
+/* port.c: the port that an argument means */
+enum exit_code find_port(struct ctl *ctl, const char *word, bool reads,
+			 struct egpu_port_info *info);
+
+/* fail.c: says what went wrong; gives the exit code back */
+enum exit_code fail(struct ctl *ctl, enum exit_code code, const char *hint,
+		    const struct egpu_port_info *port, const char *format, ...)
+	print_like(5, 6);
+enum exit_code fail_errno(struct ctl *ctl, int error, const char *what,
+			  const struct egpu_port_info *port);
+enum exit_code exit_of(int error);
+const char *exit_name(enum exit_code code);
+
+/* out.c */
+enum colour { PLAIN, BOLD, RED, GREEN, YELLOW, DIM };
+const char *paint(const struct ctl *ctl, enum colour colour);
+const char *state_paint(const struct ctl *ctl, uint32_t state);
+void say(const struct ctl *ctl, const char *format, ...) print_like(2, 3);
+struct table;
+struct table *table_new(const char *head);
+void table_row(struct table *table, enum colour colour, int column,
+	       const char *format, ...) print_like(4, 5);
+void table_print(struct table *table, const struct ctl *ctl);
+const char *size_text(uint64_t bytes, char buf[16]);
+const char *bar_text(uint64_t bytes, char buf[16]);
+void rate_text(uint64_t bytes_per_second, char buf[24]);
+void link_text(const struct egpu_link *link, char *buf, size_t size);
+void short_address(const char *address, char *buf, size_t size);
+
+/* clock.c */
+int64_t now_ms(void);
+uint64_t monotonic_ns(void);
+struct timespec wall_of(uint64_t monotonic);
+const char *time_text(uint64_t monotonic, char buf[24]);
+const char *clock_text(uint64_t monotonic, char buf[24]);
+const char *rfc3339(uint64_t monotonic, char buf[40]);
+extern volatile sig_atomic_t interrupted;
+void catch_interrupt(void);
+
+/* json.c: small helpers; a NULL string is null */
+void put_text(struct json_object *o, const char *key, const char *value);
+void put_int(struct json_object *o, const char *key, int64_t value);
+void put_number(struct json_object *o, const char *key, double value);
+void put_bool(struct json_object *o, const char *key, bool value);
+void put_null(struct json_object *o, const char *key);
+void put(struct json_object *o, const char *key, struct json_object *value);
+void put_time(struct json_object *o, const char *key, uint64_t monotonic);
+struct json_object *reply(struct ctl *ctl);
+void print_json(struct json_object *o, bool pretty);
+
+/* follow.c: a transaction until its end */
+struct follow {
+	struct ctl *ctl;
+	const struct egpu_port_info *port;
+	uint32_t transaction;
+	const char *doing;
+	bool cancellable;
+	bool cancelled;		/* asked for */
+	bool too_late;
+	bool shown;		/* a progress line stands on the terminal */
+	bool drained;		/* somebody was waited for */
+	bool stuck;
+	int users;		/* as seen last, -1 */
+	int64_t deadline_ms;	/* 0: none */
+	int64_t began_ms;
+	char drivers[256];	/* that were unbound */
+};
+
+#define FOLLOW_STUCK	1	/* given up: a driver hangs */
+
+int follow(struct follow *follow);
+
+/* The verbs. */
+enum exit_code cmd_list(struct ctl *ctl);
+enum exit_code cmd_show(struct ctl *ctl);
+enum exit_code cmd_users(struct ctl *ctl);
+enum exit_code cmd_attach(struct ctl *ctl);
+enum exit_code cmd_detach(struct ctl *ctl);
+enum exit_code cmd_cancel(struct ctl *ctl);
+enum exit_code cmd_wait(struct ctl *ctl);
+enum exit_code cmd_policy(struct ctl *ctl);
+enum exit_code cmd_track(struct ctl *ctl);
+enum exit_code cmd_untrack(struct ctl *ctl);
+enum exit_code cmd_name(struct ctl *ctl);
+enum exit_code cmd_monitor(struct ctl *ctl);
+enum exit_code cmd_log(struct ctl *ctl);
+enum exit_code cmd_apply(struct ctl *ctl);
+enum exit_code cmd_version(struct ctl *ctl);
+
+#endif /* EGPUCTL_CTL_H */

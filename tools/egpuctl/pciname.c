@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names of PCI devices from the pci.ids file, by libpci. The bus itself is not
+ * touched: pci_init() is never called.
+ */
+#include <ctype.h>
+#include <pci/pci.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static struct pci_access *access_;
+
+static struct pci_access *names(void)
+{
+	if (!access_)
+		access_ = pci_alloc();
+	return access_;
+}
+
+void names_free(void)
+{
+	if (access_)
+		pci_cleanup(access_);
+	access_ = NULL;
+}
+
+static const struct {
+	const char *full;
+	const char *brief;
+} vendors[] = {
+	{ "NVIDIA", "NVIDIA" },
+	{ "Advanced Micro Devices", "AMD" },
+	{ "Intel", "Intel" },
+	{ "Red Hat", "Red Hat" },
+};
+
+static void brief_vendor(char *vendor)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(vendors); i++)
+		if (!strncmp(vendor, vendors[i].full, strlen(vendors[i].full)))
+			strcpy(vendor, vendors[i].brief);
+}
+
+/* AD102 [GeForce RTX 4090] -> GeForce RTX 4090 */
+static void bracketed(char *name)
+{
+	char *open = strrchr(name, '['), *close = strrchr(name, ']');
+
+	if (!open || !close || close < open)
+		return;
+	*close = 0;
+	memmove(name, open + 1, (size_t)(close - open));
+}
+
+static const char *without_brand(const char *name)
+{
+	static const char * const brands[] = { "GeForce ", "Radeon " };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(brands); i++)
+		if (!strncmp(name, brands[i], strlen(brands[i])) &&
+		    name[strlen(brands[i])] == 'R')
+			return name + strlen(brands[i]);
+	return name;
+}
+
+/* brief: for a column; an unknown device has its numbers */
+void device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
+		 size_t size)
+{
+	char v[128], d[128];
+	bool has_vendor, has_device;
+
+	has_vendor = pci_lookup_name(names(), v, sizeof(v), PCI_LOOKUP_VENDOR |
+				     PCI_LOOKUP_NO_NUMBERS, vendor);
+	has_device = pci_lookup_name(names(), d, sizeof(d), PCI_LOOKUP_DEVICE |
+				     PCI_LOOKUP_NO_NUMBERS, vendor, device);
+	if (!has_device) {
+		snprintf(buf, size, "%s%s%04x:%04x",
+			 has_vendor && !brief ? v : "",
+			 has_vendor && !brief ? " " : "", vendor, device);
+		return;
+	}
+	bracketed(d);
+	if (brief) {
+		snprintf(buf, size, "%.22s", without_brand(d));
+		return;
+	}
+	brief_vendor(v);
+	snprintf(buf, size, "%s%s%s", has_vendor ? v : "", has_vendor ? " " : "",
+		 d);
+}
+
+void class_name(uint32_t class, char *buf, size_t size)
+{
+	static const struct {
+		uint16_t class;
+		const char *name;
+	} brief[] = {
+		{ 0x0403, "audio" }, { 0x0401, "audio" }, { 0x0c03, "USB" },
+		{ 0x0200, "network" }, { 0x0280, "network" },
+		{ 0x0108, "NVMe" }, { 0x0106, "SATA" }, { 0x0300, "display" },
+		{ 0x0302, "3D" }, { 0x0380, "display" },
+		{ 0x1200, "accelerator" }, { 0x0c80, "serial bus" },
+		{ 0x0c0c, "USB-C" },
+	};
+	char full[80];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(brief); i++)
+		if (brief[i].class == class >> 8) {
+			snprintf(buf, size, "%s", brief[i].name);
+			return;
+		}
+	if (!pci_lookup_name(names(), full, sizeof(full), PCI_LOOKUP_CLASS,
+			     class >> 8))
+		snprintf(full, sizeof(full), "class %06x", class);
+	snprintf(buf, size, "%s", full);
+}

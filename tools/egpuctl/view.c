@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A port with everything that is said about it, gathered once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+/* Time that a driver may spend in probe() or remove() before it is told. */
+#define STUCK_NS	3000000000ULL
+#define MEASURE_MS	80
+
+/* The function that is the GPU: display before accelerator before the rest. */
+const struct egpu_function *pick_gpu(const struct egpu_function *functions,
+				     int count)
+{
+	const struct egpu_function *found = NULL;
+	int i;
+
+	for (i = 0; i < count; i++) {
+		const struct egpu_function *f = &functions[i];
+
+		if (f->flags & EGPU_FUNCTION_VIRTUAL)
+			continue;
+		if (f->class >> 16 == 0x03)
+			return f;
+		if (f->class >> 16 == 0x12 && !found)
+			found = f;
+	}
+	for (i = 0; i < count && !found; i++)
+		if (functions[i].flags & EGPU_FUNCTION_GATED)
+			found = &functions[i];
+	return found;
+}
+
+static void get_users(struct ctl *ctl, struct view *view, unsigned int what)
+{
+	struct egpu_address gpus[16];
+	bool hidden = true;
+	int i, count, n = 0;
+
+	count = egpu_processes(ctl->egpu, view->info.port, &view->users,
+			       &hidden);
+	if (count < 0)
+		return;
+	view->nr_listed = count;
+	view->nr_users = hidden ? -1 : count;
+	if (!(what & VIEW_MEASURE))
+		return;
+	for (i = 0; i < view->nr_functions && n < 16; i++)
+		if (view->functions[i].flags & EGPU_FUNCTION_GATED)
+			gpus[n++] = egpu_function_address(&view->functions[i]);
+	egpu_processes_measure(view->users, count, gpus, n, MEASURE_MS);
+}
+
+static void get_gpu(struct view *view)
+{
+	struct egpu_address address;
+
+	view->gpu = pick_gpu(view->functions, view->nr_functions);
+	if (!view->gpu)
+		return;
+	address = egpu_function_address(view->gpu);
+	device_name(view->gpu->vendor, view->gpu->device, false, view->gpu_name,
+		    sizeof(view->gpu_name));
+	view->nr_nodes = egpu_nodes(&address, &view->nodes);
+}
+
+int view_get(struct ctl *ctl, const struct egpu_port_info *info,
+	     unsigned int what, struct view *view)
+{
+	struct egpu_address address = egpu_port_address(info);
+	struct config_port *saved;
+	int ret;
+
+	memset(view, 0, sizeof(*view));
+	view->info = *info;
+	view->nr_users = -1;
+	egpu_address_format(&address, view->address);
+	if (egpu_pci_path(&address, view->path, sizeof(view->path)))
+		strcpy(view->path, view->address);
+	saved = config_port_find(&ctl->config, view->path);
+	view->name = saved ? saved->name : NULL;
+	view->saved = saved && strncmp(saved->file, run_dir(),
+				       strlen(run_dir()));
+	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
+	view->nr_functions = ret < 0 ? 0 : ret;
+	get_gpu(view);
+	egpu_port_link(info, &view->link);
+	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
+		get_users(ctl, view, what);
+	return 0;
+}
+
+void view_free(struct view *view)
+{
+	egpu_processes_free(view->users, view->nr_listed);
+	free(view->nodes);
+	free(view->functions);
+}
+
+/* What a person calls the port. */
+const char *view_label(const struct view *view)
+{
+	static char id[16];
+
+	if (view->name)
+		return view->name;
+	snprintf(id, sizeof(id), "%u", view->info.port);
+	return id;
+}
+
+int view_idle(const struct view *view)
+{
+	int i, idle = 0;
+
+	for (i = 0; i < view->nr_listed; i++)
+		idle += view->users[i].active == 0;
+	return idle;
+}
+
+bool view_is_stuck(const struct view *view)
+{
+	const struct egpu_port_info *info = &view->info;
+
+	return info->step_driver[0] && info->step_since_ns &&
+	       (info->step == EGPU_STEP_PROBE ||
+		info->step == EGPU_STEP_REMOVE) &&
+	       monotonic_ns() - info->step_since_ns > STUCK_NS;
+}
+
+void view_stuck(const struct view *view, char *buf, size_t size)
+{
+	const struct egpu_port_info *info = &view->info;
+	unsigned long long seconds = (monotonic_ns() - info->step_since_ns) /
+				     1000000000ULL;
+
+	if (info->step == EGPU_STEP_REMOVE)
+		snprintf(buf, size, "%s stuck in remove() for %llu s",
+			 info->step_driver, seconds);
+	else
+		snprintf(buf, size, "%s stuck in probe() for %llu s",
+			 info->step_driver, seconds);
+}
+
+static void failed_checks(const struct egpu_port_info *info, char *buf,
+			  size_t size)
+{
+	unsigned int bit;
+	size_t used = 0;
+
+	*buf = 0;
+	for (bit = 0; egpu_check_name(bit) && used < size; bit++)
+		if (info->failed_checks & (1U << bit))
+			used += (size_t)snprintf(buf + used, size - used, "%s%s",
+						 used ? "," : "",
+						 egpu_check_name(bit));
+}
+
+static void held_reason(const struct view *view, char *buf, size_t size)
+{
+	const struct egpu_port_info *info = &view->info;
+	const char *label = view_label(view);
+	char checks[32];
+
+	switch (info->reason) {
+	case EGPU_REASON_CHECKING:
+		snprintf(buf, size, "being checked");
+		break;
+	case EGPU_REASON_MANUAL:
+		snprintf(buf, size, "policy manual; egpuctl attach %s", label);
+		break;
+	case EGPU_REASON_CHECK_FAILED:
+		failed_checks(info, checks, sizeof(checks));
+		snprintf(buf, size, "check %s failed; egpuctl attach %s --ignore %s",
+			 checks, label, checks);
+		break;
+	case EGPU_REASON_NOT_REMOVED:
+		snprintf(buf, size, "was not unplugged; egpuctl attach %s",
+			 label);
+		break;
+	default:
+		snprintf(buf, size, "%s; egpuctl attach %s",
+			 egpu_reason_name(info->reason), label);
+		break;
+	}
+}
+
+static void fault_reason(const struct view *view, char *buf, size_t size)
+{
+	const struct egpu_port_info *info = &view->info;
+	const char *label = view_label(view), *why;
+	char checks[32], text[64];
+
+	switch (info->reason) {
+	case EGPU_REASON_CHECK_FAILED:
+		held_reason(view, buf, size);
+		return;
+	case EGPU_REASON_SLOT_FAILED:
+		why = "the slot operation failed";
+		break;
+	case EGPU_REASON_BIND_FAILED:
+		why = "binding failed";
+		break;
+	case EGPU_REASON_RECOVERY_FAILED:
+		why = "unusable after an error";
+		break;
+	default:
+		why = egpu_reason_name(info->reason);
+		break;
+	}
+	failed_checks(info, checks, sizeof(checks));
+	*text = 0;
+	if (info->step_error)
+		snprintf(text, sizeof(text), " (%s)",
+			 strerror((int)info->step_error));
+	snprintf(buf, size, "%s%s; egpuctl attach %s", why, text, label);
+}
+
+static void draining_reason(const struct view *view, char *buf, size_t size)
+{
+	const struct egpu_port_info *info = &view->info;
+	char users[32] = "waits for its users", left[32] = "";
+
+	if (info->nr_users >= 0)
+		snprintf(users, sizeof(users), "%d user%s left",
+			 info->nr_users, info->nr_users == 1 ? "" : "s");
+	if (info->deadline_ns > monotonic_ns())
+		snprintf(left, sizeof(left), ", %llu s", (unsigned long long)
+			 ((info->deadline_ns - monotonic_ns()) / 1000000000));
+	snprintf(buf, size, "%s%s", users, left);
+}
+
+/* Why it is in its state, and what to do about that; may be empty. */
+void view_reason(const struct view *view, char *buf, size_t size)
+{
+	const struct egpu_port_info *info = &view->info;
+
+	*buf = 0;
+	if (view_is_stuck(view)) {
+		view_stuck(view, buf, size);
+		return;
+	}
+	if (info->blocked_port) {
+		snprintf(buf, size, "blocked by %s on port %u",
+			 info->blocked_driver, info->blocked_port);
+		return;
+	}
+	switch (info->state) {
+	case EGPU_STATE_DETACHED:
+		snprintf(buf, size, "safe to unplug");
+		break;
+	case EGPU_STATE_HELD:
+		held_reason(view, buf, size);
+		break;
+	case EGPU_STATE_FAULT:
+		fault_reason(view, buf, size);
+		break;
+	case EGPU_STATE_DRAINING:
+		draining_reason(view, buf, size);
+		break;
+	case EGPU_STATE_QUARANTINED:
+		snprintf(buf, size, "lost too often; egpuctl attach %s",
+			 view_label(view));
+		break;
+	case EGPU_STATE_LOST:
+		snprintf(buf, size, "vanished, being removed");
+		break;
+	case EGPU_STATE_DETACHING:
+	case EGPU_STATE_BINDING:
+		if (info->step)
+			snprintf(buf, size, "%s%s%s",
+				 egpu_step_name(info->step),
+				 info->step_driver[0] ? " " : "",
+				 info->step_driver);
+		break;
+	case EGPU_STATE_READY:
+		if (info->reason == EGPU_REASON_ADOPTED)
+			snprintf(buf, size, "found bound, left untouched");
+		else if (info->reason == EGPU_REASON_OVERRIDE)
+			snprintf(buf, size, "bound by a driver override");
+		break;
+	default:
+		break;
+	}
+}
