@@ -69,3 +69,13 @@ waits() {
 	not within 1 false
 	[ $(($(now_ms) - start)) -ge 1000 ]
 }
+
+prove many "thirty tests that end at once all end, none is missed"
+many() {
+	local i lines=()
+	for i in {1..30}; do
+		lines+=("prove t$i x" "t$i() { :; }")
+	done
+	out=$(inner "${lines[@]}")
+	is "$(grep -c '^ok ' <<< "$out")" 30
+}

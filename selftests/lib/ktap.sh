@@ -152,26 +152,28 @@ _stuck() {
 # _timed SECONDS CMD…: in a process group of its own; output is added to
 # $KTAP_TMP/out, the status is ours (99: it took too long). Never call it, or
 # what calls it, in a condition or with ||: bash would then ignore set -e in
-# all that it runs, and a failing command would pass.
+# all that it runs, and a failing command would pass. The status comes through
+# a pipe, since a process in the kernel's hands cannot be waited for, and
+# wait -n misses one that ended before it.
 _timed() {
-	local limit=$1 pid timer status=0 first
+	local limit=$1 pid status report
 	shift
+	exec {report}<> <(:)
 	set -m
-	( "$@" ) < /dev/null >> "$KTAP_TMP/out" 2>&1 &
+	( ( "$@" ); echo "$?" >&"$report" ) \
+		< /dev/null >> "$KTAP_TMP/out" 2>&1 &
 	pid=$!
-	sleep "$limit" &
-	timer=$!
-	wait -n -p first "$pid" "$timer" || status=$?
-	if [ "$first" = "$timer" ]; then
+	set +m
+	if ! read -r -t "$limit" -u "$report" status; then
 		status=99
 		{
 			echo "did not end within $limit s"
 			_stuck "$pid"
 		} >> "$KTAP_TMP/out"
 	fi
+	exec {report}>&-
 	kill -KILL -- "-$pid" 2> /dev/null
-	kill -PIPE "$timer" 2> /dev/null	# the one that bash keeps quiet about
-	set +m
+	disown "$pid" 2> /dev/null
 	return "$status"
 }
 
