@@ -9,6 +9,8 @@
 
 #include "ctl.h"
 
+#define CHECKS_MS	10000
+
 struct apply {
 	struct ctl *ctl;
 	struct json_object *changes;
@@ -97,6 +99,23 @@ static void apply_quarantine(struct apply *apply,
 	change(apply, info, &want, what);
 }
 
+/* Started by the GPU's arrival: its checks may still run. */
+static void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info)
+{
+	int64_t end = now_ms() + CHECKS_MS;
+	struct egpu_event event;
+
+	if (egpu_subscribe(ctl->egpu, EGPU_EVENT_BIT(EGPU_EVENT_STATE),
+			   info->port, NULL) < 0)
+		return;
+	while (!egpu_port(ctl->egpu, info->port, info) &&
+	       info->state == EGPU_STATE_HELD &&
+	       info->reason == EGPU_REASON_CHECKING && now_ms() < end)
+		if (egpu_event_next(ctl->egpu, &event,
+				    (int)(end - now_ms())) < 0)
+			break;
+}
+
 /* A device that was remembered is admitted where policy would hold it. */
 static void apply_device(struct apply *apply, struct egpu_port_info *info)
 {
@@ -107,8 +126,10 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info)
 	uint32_t transaction;
 	int count, ret = 0;
 
-	if (egpu_port(ctl->egpu, info->port, info) ||
-	    info->state != EGPU_STATE_HELD ||
+	if (!ctl->config.nr_devices)
+		return;
+	wait_for_checks(ctl, info);
+	if (info->state != EGPU_STATE_HELD ||
 	    (info->reason != EGPU_REASON_MANUAL &&
 	     info->reason != EGPU_REASON_CHECK_FAILED))
 		return;

@@ -8,6 +8,8 @@
 
 #include "ctl.h"
 
+#define DRIVER_MS	2000
+
 /* [device vvvv:dddd SERIAL], so that two of one kind have a section each */
 static enum exit_code remember(struct ctl *ctl, const struct view *view,
 			       uint32_t ignore)
@@ -81,6 +83,31 @@ static enum exit_code report(struct ctl *ctl, const struct view *view)
 	return EXIT_DONE;
 }
 
+/*
+ * A driver that is a module comes after READY: udev loads it when the GPU is
+ * there, and it binds then.
+ */
+static void wait_for_driver(struct ctl *ctl, const struct egpu_port_info *info)
+{
+	int64_t end = now_ms() + DRIVER_MS;
+	struct egpu_event event;
+	struct view view;
+	bool bound;
+
+	view_get(ctl, info, 0, &view);
+	bound = !view.gpu || view.gpu->driver[0];
+	view_free(&view);
+	while (!bound && now_ms() < end && !interrupted) {
+		int ret = egpu_event_next(ctl->egpu, &event,
+					  (int)(end - now_ms()));
+
+		if (ret < 0)
+			break;
+		bound = ret && event.type == EGPU_EVENT_BOUND &&
+			event.port == info->port;
+	}
+}
+
 /* How a transaction that did not succeed is told. */
 static enum exit_code attach_failed(struct ctl *ctl, const struct view *view,
 				    int ret)
@@ -144,6 +171,8 @@ enum exit_code cmd_attach(struct ctl *ctl)
 	catch_interrupt();
 	ret = run(ctl, &info, ignore);
 	egpu_port(ctl->egpu, info.port, &info);
+	if (!ret && info.state == EGPU_STATE_READY)
+		wait_for_driver(ctl, &info);
 	view_get(ctl, &info, 0, &view);
 	if (ret == -EPERM || ret == -EBUSY)
 		code = fail_errno(ctl, ret, "attach", &info);

@@ -5,16 +5,33 @@
  */
 #include <ctype.h>
 #include <pci/pci.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
 
 static struct pci_access *access_;
 
+/* pci_init() would put its own here, and scan the bus. */
+static void no_message(char *text, ...)
+{
+	(void)text;
+}
+
+static void on_error(char *text, ...)
+{
+	fprintf(stderr, "egpuctl: libpci: %s\n", text);
+	exit(EXIT_FAILED);
+}
+
 static struct pci_access *names(void)
 {
-	if (!access_)
+	if (!access_) {
 		access_ = pci_alloc();
+		access_->error = on_error;
+		access_->warning = no_message;
+		access_->debug = no_message;
+	}
 	return access_;
 }
 

@@ -88,6 +88,13 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	view->nr_functions = ret < 0 ? 0 : ret;
 	get_gpu(view);
 	egpu_port_link(info, &view->link);
+	/* what the registers say of a link that leads nowhere means nothing */
+	if (!view->nr_functions) {
+		view->link.known = false;
+		view->link.speed = 0;
+		view->link.width = 0;
+		view->link.bytes_per_second = 0;
+	}
 	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
 		get_users(ctl, view, what);
 	return 0;
