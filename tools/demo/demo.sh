@@ -68,7 +68,7 @@ say "A GPU in the other slot is none of egpu's business."
 run host plug gpu1 --port rp1
 soon 10 is_bound rp1
 must is_state rp0 READY
-must pull gpu1 rp1
+must is_state rp1 UNTRACKED
 
 say "Policy manual: what arrives waits until somebody says attach."
 run egpuctl policy "$slot" manual
@@ -86,24 +86,31 @@ must exit 0
 soon 10 is_bound rp0
 run egpuctl policy "$slot" auto
 
-say "A fatal link error. The kernel resets the link and leaves a GPU that is bound but dead."
-run host aer rp0 SDN
+say "Track the other slot too: its GPU is adopted as it is, untouched."
+run egpuctl track "$other"
 must exit 0
-soon 10 is_state rp0 FAULT
-run egpuctl list
-must show FAULT
+soon 5 is_state rp1 READY
+must is_bound rp1
 
-say "egpu mends it with the slot's power: the GPU draws again."
-run egpuctl attach "$slot"
+say "A fatal link error there. The kernel's recovery resets the link and leaves a GPU that is bound but dead; egpu notices and mends it by the slot's power."
+start egpuctl monitor --port "$other"
+soon 3 grep -q snapshot /tmp/started
+run host aer rp1 SDN
 must exit 0
-soon 15 is_state rp0 READY
-soon 5 is_bound rp0
-must draws gpu0 rp0
+soon 10 grep -q FAULT /tmp/started
+soon 15 is_state rp1 READY
+kill "$started"
+finish
+must show "READY -> FAULT .*recovery-failed"
+must show "-> READY"
+soon 5 is_bound rp1
+must draws gpu1 rp1
 
-say "Unload. The GPU stays with its driver, as if egpu had never been there."
+say "Unload. Both GPUs stay with their driver, as if egpu had never been there."
 run rmmod egpu
 must exit 0
 must is_bound rp0
+must is_bound rp1
 run host splats
 must exit 0
 
