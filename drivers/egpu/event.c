@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 #include <linux/kobject.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -24,6 +25,7 @@
  * struct egpu_reader - the events of one open file
  * @node: in the list of readers, when subscribed
  * @wait: woken with each event
+ * @reading: serializes read(), so that each record is given once
  * @privileged: was opened with CAP_SYS_ADMIN
  * @mask: types wanted
  * @port: port wanted, 0: all
@@ -32,12 +34,13 @@
  * @queue: a ring of EGPU_QUEUE_LENGTH, allocated at the first subscription;
  *	its last free place is kept for an overflow record
  *
- * All protected by egpu_event_lock but @wait, @privileged; @queue is written
- * once.
+ * All protected by egpu_event_lock but @wait, @reading, @privileged; @queue is
+ * written once. @reading is taken before egpu_event_lock, under no other lock.
  */
 struct egpu_reader {
 	struct list_head node;
 	struct wait_queue_head wait;
+	struct mutex reading;
 	bool privileged;
 	u64 mask;
 	u32 port;
@@ -153,6 +156,7 @@ struct egpu_reader *egpu_reader_create(bool privileged)
 		return NULL;
 	INIT_LIST_HEAD(&reader->node);
 	init_waitqueue_head(&reader->wait);
+	mutex_init(&reader->reading);
 	reader->privileged = privileged;
 	return reader;
 }
@@ -206,20 +210,43 @@ bool egpu_reader_has_events(struct egpu_reader *reader)
 	return READ_ONCE(reader->count) != 0;
 }
 
-static bool egpu_reader_pop(struct egpu_reader *reader,
-			    struct egpu_event *event)
+static bool egpu_reader_peek(struct egpu_reader *reader,
+			     struct egpu_event *event)
 {
 	bool got;
 
 	spin_lock(&egpu_event_lock);
 	got = reader->count != 0;
-	if (got) {
+	if (got)
 		*event = reader->queue[reader->head];
-		reader->head = (reader->head + 1) % EGPU_QUEUE_LENGTH;
-		WRITE_ONCE(reader->count, reader->count - 1);
-	}
 	spin_unlock(&egpu_event_lock);
 	return got;
+}
+
+static void egpu_reader_drop(struct egpu_reader *reader)
+{
+	spin_lock(&egpu_event_lock);
+	reader->head = (reader->head + 1) % EGPU_QUEUE_LENGTH;
+	WRITE_ONCE(reader->count, reader->count - 1);
+	spin_unlock(&egpu_event_lock);
+}
+
+/* A record leaves the queue when it has been copied, not before. */
+static ssize_t egpu_reader_copy(struct egpu_reader *reader, char __user *buf,
+				size_t count)
+{
+	struct egpu_event event;
+	ssize_t done = 0;
+
+	lockdep_assert_held(&reader->reading);
+	while (done + sizeof(event) <= count &&
+	       egpu_reader_peek(reader, &event)) {
+		if (copy_to_user(buf + done, &event, sizeof(event)))
+			return done ?: -EFAULT;
+		egpu_reader_drop(reader);
+		done += sizeof(event);
+	}
+	return done;
 }
 
 /**
@@ -229,25 +256,27 @@ static bool egpu_reader_pop(struct egpu_reader *reader,
  * @count: bytes of room
  * @nonblock: do not wait
  *
- * A record whose copy fails is lost to the reader, as with any read() into an
- * address that is wrong.
- *
  * Return: bytes written, or
  *  * -EINVAL		not even one record fits
  *  * -EAGAIN		there is none, and @nonblock
  *  * -ERESTARTSYS	a signal came
- *  * -EFAULT		@buf is wrong
+ *  * -EFAULT		@buf is wrong; nothing is lost by that
  */
 ssize_t egpu_reader_read(struct egpu_reader *reader, char __user *buf,
 			 size_t count, bool nonblock)
 {
-	struct egpu_event event;
-	ssize_t done = 0;
+	ssize_t done;
 	int ret;
 
-	if (count < sizeof(event))
+	if (count < sizeof(struct egpu_event))
 		return -EINVAL;
-	while (!egpu_reader_pop(reader, &event)) {
+	for (;;) {
+		if (mutex_lock_interruptible(&reader->reading))
+			return -ERESTARTSYS;
+		done = egpu_reader_copy(reader, buf, count);
+		mutex_unlock(&reader->reading);
+		if (done)
+			return done;
 		if (nonblock)
 			return -EAGAIN;
 		ret = wait_event_interruptible(reader->wait,
@@ -255,13 +284,6 @@ ssize_t egpu_reader_read(struct egpu_reader *reader, char __user *buf,
 		if (ret)
 			return ret;
 	}
-	do {
-		if (copy_to_user(buf + done, &event, sizeof(event)))
-			return done ?: -EFAULT;
-		done += sizeof(event);
-	} while (done + sizeof(event) <= count &&
-		 egpu_reader_pop(reader, &event));
-	return done;
 }
 
 /* The last place of a full queue says how many did not fit. */
