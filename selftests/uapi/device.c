@@ -81,12 +81,11 @@ int dev_set_policy(int fd, uint32_t port, uint32_t policy)
 	return dev_call(fd, EGPU_IOC_PORT_CONFIG, &config);
 }
 
-int dev_set_losses(int fd, uint32_t port, uint32_t losses)
+int dev_set_window(int fd, uint32_t port, uint32_t ms)
 {
 	struct egpu_port_config config = {
 		.size = sizeof(config), .flags = EGPU_CONFIG_QUARANTINE,
-		.port = port, .quarantine_losses = losses,
-		.quarantine_window_ms = 60000,
+		.port = port, .quarantine_window_ms = ms,
 	};
 
 	return dev_call(fd, EGPU_IOC_PORT_CONFIG, &config);
@@ -157,7 +156,7 @@ bool dev_restore(void)
 	dev_settle(fd, su.port);
 	dev_track(fd, EGPU_CONFIG_TRACK, su.port);
 	dev_set_policy(fd, su.port, EGPU_POLICY_AUTO);
-	dev_set_losses(fd, su.port, 0);
+	dev_set_window(fd, su.port, 60000);
 	dev_track(fd, EGPU_CONFIG_QUARANTINE_RESET, su.port);
 	good = dev_settle(fd, su.port) && !dev_info(fd, su.port, &info);
 	if (good && su.gpu && info.state != EGPU_STATE_READY) {

@@ -53,10 +53,10 @@ static bool readable(int fd, int ms)
 /* Produces n CONFIG events. */
 static void produce(int fd, uint32_t port, unsigned int n)
 {
-	static uint32_t losses = 1000;
+	static uint32_t window = 1000;
 
 	while (n--)
-		EXPECT_ERR(dev_set_losses(fd, port, ++losses), 0, "PORT_CONFIG");
+		EXPECT_ERR(dev_set_window(fd, port, ++window), 0, "PORT_CONFIG");
 }
 
 static int subscribed(uint64_t mask, uint32_t port, int flags)

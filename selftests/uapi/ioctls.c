@@ -252,7 +252,7 @@ const struct ioctl_info ioctl_table[] = {
 		.must = END(egpu_port_list, size),
 		.enough = END(egpu_port_list, ids),
 	}, {
-		INFO(PORT_INFO, port_info, 280),
+		INFO(PORT_INFO, port_info, 256),
 		.must = END(egpu_port_info, port),
 		.enough = END(egpu_port_info, port),
 		.port_offset = offsetof(struct egpu_port_info, port),
@@ -291,7 +291,7 @@ const struct ioctl_info ioctl_table[] = {
 		.mutates = true,
 		.port_offset = offsetof(struct egpu_port_config, port),
 	}, {
-		INFO(EVENT_SUBSCRIBE, event_subscribe, 40),
+		INFO(EVENT_SUBSCRIBE, event_subscribe, 32),
 		.must = END(egpu_event_subscribe, mask) - 7,
 		.enough = END(egpu_event_subscribe, seq),
 		.any_port = true,

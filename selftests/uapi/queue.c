@@ -57,10 +57,10 @@ static unsigned int drain(int fd, struct log *log, unsigned int max)
 
 static uint32_t change(int root)
 {
-	static uint32_t losses = 5000;
+	static uint32_t window = 5000;
 
-	EXPECT_ERR(dev_set_losses(root, su.port, ++losses), 0, "PORT_CONFIG");
-	return losses;
+	EXPECT_ERR(dev_set_window(root, su.port, ++window), 0, "PORT_CONFIG");
+	return window;
 }
 
 /*
@@ -113,6 +113,7 @@ static int test_overflow(const void *arg)
 	}
 	EXPECT(reference.n == n, "%u events of %u changes", reference.n, n);
 	drain(slow, &seen, MAX_EVENTS);
+	ASSERT(seen.n, "nothing to read");
 	EXPECT(seen.n <= room, "%u records from a queue of %u", seen.n, room);
 	EXPECT(seen.n >= room - 1, "only %u records from a queue of %u",
 	       seen.n, room);
@@ -338,7 +339,7 @@ static int test_close_while_reading(const void *arg)
 /* --- the state is never older than the subscription --- */
 
 static volatile bool stop;
-static uint32_t first_losses;
+static uint32_t first_window;
 
 static void *change_always(void *arg)
 {
@@ -357,16 +358,16 @@ static int test_seq(const void *arg)
 {
 	struct {
 		uint64_t seq;
-		uint32_t losses;
+		uint32_t window;
 	} look[100];
 	int root = dev_open(O_RDWR), ref = reader(), fd;
 	struct egpu_port_info info;
+	unsigned int i, r, seed = fuzz_seed;
 	struct egpu_event e;
 	pthread_t thread;
-	unsigned int i, r;
 
 	(void)arg;
-	first_losses = change(root);
+	first_window = change(root);
 	drain(ref, &reference, MAX_EVENTS);
 	reference.n = 0;
 	pthread_create(&thread, NULL, change_always, NULL);
@@ -374,13 +375,14 @@ static int test_seq(const void *arg)
 		fd = dev_open(O_RDWR | O_NONBLOCK);
 		dev_subscribe(fd, EVENT_BIT(CONFIG), su.port, &look[i].seq);
 		dev_info(fd, su.port, &info);
-		look[i].losses = info.quarantine_losses;
+		look[i].window = info.quarantine_window_ms;
 		if (read(fd, &e, sizeof(e)) == sizeof(e))
 			EXPECT(e.seq > look[i].seq, "seq %llu after %llu",
 			       (unsigned long long)e.seq,
 			       (unsigned long long)look[i].seq);
 		close(fd);
 		drain(ref, &reference, MAX_EVENTS);
+		usleep(rand_r(&seed) % 5000);
 	}
 	stop = true;
 	pthread_join(thread, NULL);
@@ -390,9 +392,9 @@ static int test_seq(const void *arg)
 			if (reference.e[r].seq > look[i].seq)
 				break;
 		/* r changes were told before: PORT_INFO must know them. */
-		EXPECT(look[i].losses >= first_losses + r,
+		EXPECT(look[i].window >= first_window + r,
 		       "subscribed after change %u, PORT_INFO knew %u", r,
-		       look[i].losses - first_losses);
+		       look[i].window - first_window);
 	}
 	printf("# %u changes meanwhile\n", reference.n);
 	EXPECT(reference.n > 20, "too few changes to prove anything");

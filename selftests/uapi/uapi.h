@@ -179,7 +179,8 @@ struct egpu_port_info dev_snapshot(uint32_t port);
 bool snapshot_same(const struct egpu_port_info *a,
 		   const struct egpu_port_info *b);
 int dev_set_policy(int fd, uint32_t port, uint32_t policy);
-int dev_set_losses(int fd, uint32_t port, uint32_t losses);
+/* The time in which losses are counted; none are, so it is free to change. */
+int dev_set_window(int fd, uint32_t port, uint32_t ms);
 int dev_track(int fd, uint32_t flag, uint32_t port);
 int dev_subscribe(int fd, uint64_t mask, uint32_t port, uint64_t *seq);
 /* Waits until no transaction runs on the port; false after ten seconds. */

@@ -4,9 +4,14 @@
 # on a tracked port with a GPU that its stock driver has. A group is one test
 # here; of a group that fails, the failing parts are shown.
 
+# A GPU of two functions, the second is no display.
 setup() {
 	egpu_load
-	if is_empty rp0; then plug_gpu gpu0 rp0; fi
+	if is_empty rp0; then
+		plug audio rp0 edu addr=0x0.1
+		plug gpu0 rp0 secondary-vga addr=0x0.0 multifunction=on
+		wait_bound rp0
+	fi
 }
 
 # group PROGRAM GROUP

@@ -30,6 +30,9 @@ static const struct config_case config_cases[] = {
 	  { .flags = EGPU_CONFIG_TRACK, .quarantine_losses = 1 }, EINVAL },
 	{ "window without its flag",
 	  { .flags = EGPU_CONFIG_TRACK, .quarantine_window_ms = 1 }, EINVAL },
+	{ "~0 losses",
+	  { .flags = EGPU_CONFIG_QUARANTINE, .quarantine_losses = 0xffffffff,
+	    .quarantine_window_ms = 1000 }, EINVAL },
 	{ "window too long",
 	  { .flags = EGPU_CONFIG_QUARANTINE, .quarantine_losses = 2,
 	    .quarantine_window_ms = EGPU_QUARANTINE_WINDOW_MAX + 1 }, EINVAL },
@@ -122,6 +125,23 @@ static int test_config_takes(const void *arg)
 	return test_result();
 }
 
+static uint32_t nr_adopted(int fd)
+{
+	struct egpu_function fn[16];
+	struct egpu_function_list list = {
+		.size = sizeof(list), .port = su.port,
+		.count = ARRAY_SIZE(fn), .element_size = sizeof(fn[0]),
+		.functions = (uintptr_t)fn,
+	};
+	uint32_t i, n = 0;
+
+	dev_call(fd, EGPU_IOC_FUNCTION_LIST, &list);
+	for (i = 0; i < list.count && i < ARRAY_SIZE(fn); i++)
+		n += fn[i].flags & EGPU_FUNCTION_ADOPTED &&
+		     fn[i].flags & EGPU_FUNCTION_BOUND && fn[i].driver[0];
+	return n;
+}
+
 /* FORGET leaves a bound GPU bound; TRACK adopts it again under the same id. */
 static int test_forget(const void *arg)
 {
@@ -147,8 +167,51 @@ static int test_forget(const void *arg)
 	EXPECT_ERR(dev_info(fd, su.port, &info), 0, "PORT_INFO");
 	EXPECT(info.state == (su.gpu ? EGPU_STATE_READY : EGPU_STATE_EMPTY),
 	       "state %u", info.state);
-	EXPECT(!su.gpu || info.reason == EGPU_REASON_ADOPTED, "reason %u",
-	       info.reason);
+	EXPECT(!su.gpu || nr_adopted(fd), "no function was adopted");
+	return test_result();
+}
+
+/* Before the port has been looked at, nobody knows that it is empty. */
+static int test_track_safe(const void *arg)
+{
+	struct egpu_port_info info;
+	int fd = dev_open(O_RDWR), i;
+
+	(void)arg;
+	for (i = 0; i < 20; i++) {
+		dev_track(fd, EGPU_CONFIG_FORGET, su.port);
+		dev_settle(fd, su.port);
+		dev_track(fd, EGPU_CONFIG_TRACK, su.port);
+		dev_info(fd, su.port, &info);
+		EXPECT(!(info.flags & EGPU_PORT_SAFE_TO_UNPLUG),
+		       "safe to unplug, says round %d in state %u, step %u", i,
+		       info.state, info.step);
+		EXPECT(dev_restore(), "round %d: the port did not come back",
+		       i);
+	}
+	return test_result();
+}
+
+static int test_track_attach(const void *arg)
+{
+	struct egpu_attach attach = { .size = sizeof(attach), .port = su.port };
+	struct egpu_port_info info;
+	int fd = dev_open(O_RDWR), i;
+
+	(void)arg;
+	for (i = 0; i < 20; i++) {
+		dev_track(fd, EGPU_CONFIG_FORGET, su.port);
+		dev_settle(fd, su.port);
+		dev_track(fd, EGPU_CONFIG_TRACK, su.port);
+		EXPECT_ERR(dev_call(fd, EGPU_IOC_ATTACH, &attach), 0, "ATTACH");
+		usleep(50000);
+		dev_settle(fd, su.port);
+		dev_info(fd, su.port, &info);
+		EXPECT(info.state == EGPU_STATE_READY, "round %d: state %u", i,
+		       info.state);
+		EXPECT(dev_restore(), "round %d: the port did not come back",
+		       i);
+	}
 	return test_result();
 }
 
@@ -287,6 +350,12 @@ void value_tests(void)
 	test_add("values", "FORGET and TRACK leave what is bound bound",
 		 "an untracked port takes no transaction; its id stays", 0,
 		 test_forget, NULL);
+	test_add("values", "TRACK never says that a port with a GPU is safe to unplug",
+		 "a port that was not looked at yet is not taken for empty",
+		 NEED_GPU, test_track_safe, NULL);
+	test_add("values", "ATTACH right after TRACK finds the GPU",
+		 "one job must not make another's result be forgotten",
+		 NEED_GPU, test_track_attach, NULL);
 	test_add("values", "DETACH refuses wrong lists of users",
 		 "a list that cannot be read begins no transaction", 0,
 		 test_detach_values, NULL);
