@@ -37,7 +37,7 @@ def _release_of(image):
     """The release in a bzImage's header or a vmlinux' banner."""
     with open(image, "rb") as f:
         data = f.read()
-    if data[0x202:0x206] == b"HdrS"[:4] or data[0x202:0x206] == b"HdrS":
+    if data[0x202:0x206] == b"HdrS":
         at = int.from_bytes(data[0x20e:0x210], "little") + 0x200
         return data[at:at + 80].split(b" ")[0].decode()
     banner = re.search(rb"Linux version (\S+) \(", data)
@@ -107,7 +107,7 @@ def _unpacked(path):
 
 
 def depends(ko):
-    """Names in an out-of-tree module's `depends=` and `softdep=` fields."""
+    """Names in an out-of-tree module's `depends=` field."""
     with open(ko, "rb") as f:
         data = f.read()
     found = re.search(rb"\0depends=([^\0]*)\0", data)
