@@ -6,16 +6,26 @@
 #include <string.h>
 
 #include "ctl.h"
-#include "../lib/internal.h"
+#include "../lib/internal.h"	/* the clock that tests replace */
 
 volatile sig_atomic_t interrupted;
 
-uint64_t monotonic_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec ts = { 0 };
 
-	egpu_sys_clock(CLOCK_MONOTONIC, &ts);
+	egpu_sys_clock(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t monotonic_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t boottime_ns(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 int64_t now_ms(void)

@@ -2,6 +2,7 @@
 /*
  * show and users: one port in full, and who uses it.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,23 @@ static void place_text(const struct egpu_place *place, char *buf, size_t size)
 		snprintf(buf, size, "%s", place->unit);
 }
 
+static void print_trimmed(const char *format, ...) print_like(1, 2);
+
+/* A line whose last columns may be empty. */
+static void print_trimmed(const char *format, ...)
+{
+	char line[512];
+	size_t len;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	for (len = strlen(line); len && line[len - 1] == ' '; len--)
+		line[len - 1] = 0;
+	puts(line);
+}
+
 /* One line a process, the columns as wide as they have to be. */
 void print_users(const struct view *view, const char *indent)
 {
@@ -169,10 +187,11 @@ void print_users(const struct view *view, const char *indent)
 		*memory = 0;
 		if (user->memory >= 0)
 			size_text((uint64_t)user->memory, memory);
-		printf("%s%-6u %-*s  %-*s  %9s  %s\n",
-		       i ? "           " : indent, user->pid, width, user->comm,
-		       wide, where, memory, user->active < 0 ? "" :
-		       user->active ? "active" : "idle");
+		print_trimmed("%s%-6u %-*s  %-*s  %9s  %s",
+			      i ? "           " : indent, user->pid, width,
+			      user->comm, wide, where, memory,
+			      user->active < 0 ? "" :
+			      user->active ? "active" : "idle");
 	}
 }
 

@@ -211,7 +211,8 @@ char *config_runtime_file(void);
  * struct view - a port with everything that is said about it
  * @nr_users: processes, -1 when the caller may not see them all
  * @gpu: the function that is the GPU, NULL
- * @gpu_name: its name, may be empty
+ * @gpu_name: its name, or its numbers
+ * @gpu_known: it is a name
  * @saved: it is in the configuration
  */
 struct view {
@@ -224,6 +225,7 @@ struct view {
 	int nr_functions;
 	const struct egpu_function *gpu;
 	char gpu_name[128];
+	bool gpu_known;
 	struct egpu_node *nodes;
 	int nr_nodes;
 	struct egpu_link link;
@@ -251,7 +253,7 @@ struct json_object *user_json(const struct egpu_process *process,
 			      const char *driver);
 void print_users(const struct view *view, const char *indent);
 
-void device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
+bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		 size_t size);
 void class_name(uint32_t class, char *buf, size_t size);
 void names_free(void);
@@ -316,6 +318,7 @@ void short_address(const char *address, char *buf, size_t size);
 /* clock.c */
 int64_t now_ms(void);
 uint64_t monotonic_ns(void);
+uint64_t boottime_ns(void);
 struct timespec wall_of(uint64_t monotonic);
 const char *time_text(uint64_t monotonic, char buf[24]);
 const char *clock_text(uint64_t monotonic, char buf[24]);

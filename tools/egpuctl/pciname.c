@@ -18,6 +18,7 @@ static void no_message(char *text, ...)
 	(void)text;
 }
 
+__attribute__((noreturn))
 static void on_error(char *text, ...)
 {
 	fprintf(stderr, "egpuctl: libpci: %s\n", text);
@@ -84,8 +85,8 @@ static const char *without_brand(const char *name)
 	return name;
 }
 
-/* brief: for a column; an unknown device has its numbers */
-void device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
+/* brief: for a column. Return: false when its numbers have to do */
+bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		 size_t size)
 {
 	char v[128], d[128];
@@ -99,16 +100,17 @@ void device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		snprintf(buf, size, "%s%s%04x:%04x",
 			 has_vendor && !brief ? v : "",
 			 has_vendor && !brief ? " " : "", vendor, device);
-		return;
+		return false;
 	}
 	bracketed(d);
 	if (brief) {
 		snprintf(buf, size, "%.22s", without_brand(d));
-		return;
+		return true;
 	}
 	brief_vendor(v);
 	snprintf(buf, size, "%s%s%s", has_vendor ? v : "", has_vendor ? " " : "",
 		 d);
+	return true;
 }
 
 void class_name(uint32_t class, char *buf, size_t size)

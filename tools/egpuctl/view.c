@@ -62,8 +62,9 @@ static void get_gpu(struct view *view)
 	if (!view->gpu)
 		return;
 	address = egpu_function_address(view->gpu);
-	device_name(view->gpu->vendor, view->gpu->device, false, view->gpu_name,
-		    sizeof(view->gpu_name));
+	view->gpu_known = device_name(view->gpu->vendor, view->gpu->device,
+				      false, view->gpu_name,
+				      sizeof(view->gpu_name));
 	view->nr_nodes = egpu_nodes(&address, &view->nodes);
 }
 

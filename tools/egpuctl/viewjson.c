@@ -62,7 +62,7 @@ static struct json_object *gpu_json(const struct view *view)
 	put_text(o, "address", egpu_address_format(&a, text));
 	put_hex(o, "vendor_id", gpu->vendor);
 	put_hex(o, "device_id", gpu->device);
-	put_text(o, "name", *view->gpu_name ? view->gpu_name : NULL);
+	put_text(o, "name", view->gpu_known ? view->gpu_name : NULL);
 	put_text(o, "driver", gpu->driver[0] ? gpu->driver : NULL);
 	put(o, "nodes", nodes_json(view->nodes, view->nr_nodes));
 	return o;
@@ -148,16 +148,10 @@ static const char *kind_name(uint32_t kinds)
 	return egpu_user_kind_name(EGPU_USER_OTHER);
 }
 
+/* CLOCK_BOOTTIME and CLOCK_MONOTONIC differ by the time asleep. */
 static void put_start(struct json_object *o, uint64_t boottime)
 {
-	struct timespec boot = { 0 };
-	uint64_t now_boot;
-
-	/* CLOCK_BOOTTIME to CLOCK_MONOTONIC: they differ by time asleep */
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	now_boot = (uint64_t)boot.tv_sec * 1000000000ULL +
-		   (uint64_t)boot.tv_nsec;
-	put_time(o, "start_time", monotonic_ns() - (now_boot - boottime));
+	put_time(o, "start_time", monotonic_ns() - (boottime_ns() - boottime));
 }
 
 struct json_object *user_json(const struct egpu_process *process,
@@ -205,8 +199,8 @@ static struct json_object *function_json(const struct egpu_function *f)
 	put_text(o, "address", egpu_address_format(&a, text));
 	put_hex(o, "vendor_id", f->vendor);
 	put_hex(o, "device_id", f->device);
-	device_name(f->vendor, f->device, false, text, sizeof(text));
-	put_text(o, "name", text);
+	put_text(o, "name", device_name(f->vendor, f->device, false, text,
+					sizeof(text)) ? text : NULL);
 	snprintf(text, sizeof(text), "%06x", f->class);
 	put_text(o, "class", text);
 	put_text(o, "driver", f->driver[0] ? f->driver : NULL);

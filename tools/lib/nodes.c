@@ -44,10 +44,14 @@ static int one_node(const char *name, void *arg)
 {
 	struct nodes *nodes = arg;
 	unsigned int major, minor;
-	char *dev = egpu_read(egpu_roots.sysfs, "bus/pci/devices/%s/%s/%s/dev",
-			      nodes->device, nodes->class, name);
+	char *dev;
 	int ret = 0;
 
+	/* older kernels link a third name to a card; there is no such node */
+	if (!strncmp(name, "controlD", 8))
+		return 0;
+	dev = egpu_read(egpu_roots.sysfs, "bus/pci/devices/%s/%s/%s/dev",
+			nodes->device, nodes->class, name);
 	if (dev && sscanf(dev, "%u:%u", &major, &minor) == 2)
 		ret = add_node(nodes, name, major, minor);
 	free(dev);

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The test's side of libegpu's seam (tools/lib/internal.h): a module that plays
+ * a scenario. Linked instead of sys.o, so that the program under test has no
+ * way to be told about it but this.
+ *
+ * EGPU_FAKE names a folder: sys, proc, dev, modules, containers are the roots;
+ * scenario.json says what the ioctls answer and what happens when a transaction
+ * begins; addresses lists network interfaces that have one; what was done is
+ * appended to "done".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <pci/pci.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../tools/lib/internal.h"
+
+/* 2026-11-23 12:10:00.5 UTC; ten minutes after boot */
+#define WALL_S	1795435800
+#define BOOT_S	600
+
+static struct json_object *scenario;
+static char root[PATH_MAX];
+static struct timespec began;
+static int far_end = -1;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct json_object *get(struct json_object *o, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (o)
+		json_object_object_get_ex(o, key, &value);
+	return value;
+}
+
+static int64_t number(struct json_object *o, const char *key)
+{
+	return json_object_get_int64(get(o, key));
+}
+
+static const char *text(struct json_object *o, const char *key)
+{
+	struct json_object *value = get(o, key);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+static char *path(const char *name)
+{
+	char *made;
+
+	if (asprintf(&made, "%s/%s", root, name) < 0)
+		abort();
+	return made;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *folder = getenv("EGPU_FAKE");
+	char *file;
+
+	if (!folder || !realpath(folder, root)) {
+		fprintf(stderr, "EGPU_FAKE names no folder\n");
+		exit(99);
+	}
+	egpu_roots.sysfs = path("sys");
+	egpu_roots.proc = path("proc");
+	egpu_roots.dev = path("dev");
+	egpu_roots.modules = path("modules");
+	egpu_roots.containers = path("containers");
+	file = path("scenario.json");
+	scenario = json_object_from_file(file);
+	free(file);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+}
+
+static void done(const char *format, ...)
+{
+	char *file = path("done");
+	FILE *stream = fopen(file, "ae");
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stream, format, args);
+	va_end(args);
+	fputc('\n', stream);
+	fclose(stream);
+	free(file);
+}
+
+/* An errno by its name, or 0. */
+static int error_of(struct json_object *o, const char *key)
+{
+	const char *name = text(o, key);
+	int e;
+
+	for (e = 1; *name && e < 140; e++)
+		if (strerrorname_np(e) && !strcmp(strerrorname_np(e), name))
+			return -e;
+	return 0;
+}
+
+static uint32_t by_name(const char *(*name_of)(uint32_t), const char *name,
+			uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(name_of(i), name))
+			return i;
+	return 0;
+}
+
+static struct egpu_address address(struct json_object *o)
+{
+	struct egpu_address a = { 0 };
+
+	egpu_address_parse(text(o, "address"), &a);
+	return a;
+}
+
+static struct json_object *port_of(uint32_t id)
+{
+	struct json_object *ports = get(scenario, "ports");
+	size_t i;
+
+	for (i = 0; ports && i < json_object_array_length(ports); i++) {
+		struct json_object *port = json_object_array_get_idx(ports, i);
+
+		if (number(port, "id") == id)
+			return port;
+	}
+	return NULL;
+}
+
+static uint32_t seconds(struct json_object *port, const char *key)
+{
+	return (uint32_t)number(port, key);
+}
+
+static int port_info(struct egpu_port_info *info)
+{
+	struct json_object *port = port_of(info->port);
+	struct egpu_address a;
+
+	if (!port)
+		return -ENOENT;
+	a = address(port);
+	info->flags = (uint32_t)number(port, "flags");
+	info->state = by_name(egpu_state_name, text(port, "state"),
+			      EGPU_STATE_COUNT);
+	info->reason = by_name(egpu_reason_name, text(port, "reason"),
+			       EGPU_REASON_COUNT);
+	info->backend = by_name(egpu_backend_name, text(port, "backend"), 4);
+	info->policy = by_name(egpu_policy_name, text(port, "policy"), 2);
+	info->step = by_name(egpu_step_name, text(port, "step"),
+			     EGPU_STEP_COUNT);
+	info->domain = a.domain;
+	info->bus = a.bus;
+	info->devfn = a.devfn;
+	info->secondary = (uint8_t)number(port, "secondary");
+	info->cable_port = (uint32_t)number(port, "cable_port");
+	info->generation = (uint64_t)number(port, "generation");
+	info->since_ns = seconds(port, "since_s") * 1000000000ULL;
+	info->step_since_ns = seconds(port, "step_since_s") * 1000000000ULL;
+	info->step_error = (uint32_t)-error_of(port, "step_error");
+	info->failed_checks = (uint32_t)number(port, "failed_checks");
+	info->transaction = (uint32_t)number(port, "transaction");
+	info->transaction_kind = (uint32_t)number(port, "transaction_kind");
+	info->blocked_port = (uint32_t)number(port, "blocked_port");
+	info->quarantine_losses = 5;
+	info->quarantine_window_ms = 60000;
+	info->counters.losses = (uint32_t)number(port, "losses");
+	snprintf(info->step_driver, EGPU_NAME_LEN, "%s",
+		 text(port, "step_driver"));
+	snprintf(info->blocked_driver, EGPU_NAME_LEN, "%s",
+		 text(port, "blocked_driver"));
+	snprintf(info->slot_name, EGPU_NAME_LEN, "%s", text(port, "slot_name"));
+	return 0;
+}
+
+static int port_list(struct egpu_port_list *list)
+{
+	struct json_object *ports = get(scenario, "ports");
+	uint32_t *ids = (uint32_t *)(uintptr_t)list->ids, n = 0;
+	size_t i;
+
+	for (i = 0; ports && i < json_object_array_length(ports); i++) {
+		struct json_object *port = json_object_array_get_idx(ports, i);
+
+		if (!(list->flags & EGPU_PORT_LIST_ALL) &&
+		    !(number(port, "flags") & EGPU_PORT_TRACKED))
+			continue;
+		if (n < list->count)
+			ids[n] = (uint32_t)number(port, "id");
+		n++;
+	}
+	list->count = n;
+	return 0;
+}
+
+static void function(struct json_object *o, struct egpu_function *f)
+{
+	struct egpu_address a = address(o);
+	struct json_object *bars = get(o, "bars");
+	size_t i;
+
+	memset(f, 0, sizeof(*f));
+	f->domain = a.domain;
+	f->bus = a.bus;
+	f->devfn = a.devfn;
+	f->vendor = (uint16_t)number(o, "vendor");
+	f->device = (uint16_t)number(o, "device");
+	f->class = (uint32_t)number(o, "class");
+	f->flags = (uint32_t)number(o, "flags");
+	f->generation = 4;
+	snprintf(f->driver, EGPU_NAME_LEN, "%s", text(o, "driver"));
+	for (i = 0; bars && i < json_object_array_length(bars); i++) {
+		struct json_object *bar = json_object_array_get_idx(bars, i);
+
+		f->bars[i].length = (uint64_t)number(bar, "length");
+		f->bars[i].flags = (uint32_t)number(bar, "flags");
+	}
+}
+
+static int function_list(struct egpu_function_list *list)
+{
+	struct json_object *port = port_of(list->port);
+	struct json_object *array = get(port, "functions");
+	struct egpu_function *to = (void *)(uintptr_t)list->functions;
+	size_t i, n = array ? json_object_array_length(array) : 0;
+
+	if (!port)
+		return -ENOENT;
+	for (i = 0; i < n && i < list->count; i++)
+		function(json_object_array_get_idx(array, i), &to[i]);
+	list->count = (uint32_t)n;
+	return 0;
+}
+
+static int user_list(struct egpu_user_list *list)
+{
+	struct json_object *port = port_of(list->port);
+	struct json_object *array = get(port, "users");
+	struct egpu_user *to = (void *)(uintptr_t)list->users;
+	size_t i, n = array ? json_object_array_length(array) : 0;
+
+	if (!port)
+		return -ENOENT;
+	for (i = 0; i < n && i < list->count; i++) {
+		struct json_object *o = json_object_array_get_idx(array, i);
+
+		memset(&to[i], 0, sizeof(to[i]));
+		to[i].pid = (uint32_t)number(o, "pid");
+		to[i].uid = (uint32_t)number(o, "uid");
+		to[i].start_time = (uint64_t)number(o, "start_s") * 1000000000;
+		to[i].kind = by_name(egpu_user_kind_name, text(o, "kind"),
+				     EGPU_USER_KIND_COUNT);
+		snprintf(to[i].comm, sizeof(to[i].comm), "%s", text(o, "comm"));
+		snprintf(to[i].node, sizeof(to[i].node), "%s", text(o, "node"));
+	}
+	list->count = (uint32_t)n;
+	list->hidden = !!get(scenario, "hidden");
+	return 0;
+}
+
+static void send_event(struct json_object *o, uint64_t seq)
+{
+	struct egpu_address a = address(o);
+	struct egpu_event e = {
+		.size = sizeof(e),
+		.seq = seq,
+		.time_ns = (BOOT_S + seq) * 1000000000ULL,
+		.type = by_name(egpu_event_name, text(o, "type"),
+				EGPU_EVENT_COUNT),
+		.port = (uint32_t)number(o, "port"),
+		.generation = (uint64_t)number(o, "generation"),
+		.transaction = (uint32_t)number(o, "transaction"),
+		.from = by_name(egpu_state_name, text(o, "from"),
+				EGPU_STATE_COUNT),
+		.to = by_name(egpu_state_name, text(o, "to"),
+			      EGPU_STATE_COUNT),
+		.reason = by_name(egpu_reason_name, text(o, "reason"),
+				  EGPU_REASON_COUNT),
+		.error = (uint32_t)-error_of(o, "error"),
+		.value = (uint32_t)number(o, "value"),
+		.domain = a.domain,
+		.bus = a.bus,
+		.devfn = a.devfn,
+	};
+
+	if (get(o, "kind"))
+		e.from = (uint32_t)number(o, "kind");
+	if (get(o, "step"))
+		e.to = by_name(egpu_step_name, text(o, "step"),
+			       EGPU_STEP_COUNT);
+	snprintf(e.name, sizeof(e.name), "%s", text(o, "name"));
+	if (send(far_end, &e, sizeof(e), 0) < 0)
+		done("send failed");
+}
+
+/* "events" of a part of the scenario: each may sleep first or change a port. */
+static void *play(void *arg)
+{
+	struct json_object *array = get(arg, "events");
+	size_t i;
+
+	for (i = 0; array && i < json_object_array_length(array); i++) {
+		struct json_object *o = json_object_array_get_idx(array, i);
+		struct json_object *set = get(o, "set");
+
+		usleep((useconds_t)number(o, "after_ms") * 1000);
+		if (set) {
+			pthread_mutex_lock(&lock);
+			json_object_object_foreach(set, key, value)
+				json_object_object_add(
+					port_of((uint32_t)number(o, "port")),
+					key, json_object_get(value));
+			pthread_mutex_unlock(&lock);
+		}
+		if (get(o, "type"))
+			send_event(o, i + 1);
+		if (get(o, "hang_up"))
+			close(far_end);
+	}
+	return NULL;
+}
+
+static void start(const char *part)
+{
+	struct json_object *o = get(scenario, part);
+	pthread_t thread;
+
+	if (o && !pthread_create(&thread, NULL, play, o))
+		pthread_detach(thread);
+}
+
+static int detach(struct egpu_detach *detach)
+{
+	const struct egpu_accepted *who = (void *)(uintptr_t)detach->accepted;
+	struct json_object *o = get(scenario, "detach");
+	uint32_t i;
+
+	done("detach port=%u flags=%u wait_ms=%u", detach->port, detach->flags,
+	     detach->wait_ms / 1000 * 1000);
+	for (i = 0; i < detach->nr_accepted; i++)
+		done("accepted %u %llu", who[i].pid,
+		     (unsigned long long)who[i].start_time);
+	if (detach->flags & EGPU_DETACH_CHECK)
+		return error_of(get(scenario, "check"), "error");
+	if (error_of(o, "error"))
+		return error_of(o, "error");
+	detach->transaction = 7;
+	start("detach");
+	return 0;
+}
+
+static int attach(struct egpu_attach *attach)
+{
+	struct json_object *o = get(scenario, "attach");
+
+	done("attach port=%u ignore=%u", attach->port, attach->ignore);
+	if (error_of(o, "error"))
+		return error_of(o, "error");
+	attach->transaction = 8;
+	start("attach");
+	return 0;
+}
+
+static int cancel(struct egpu_cancel *cancel)
+{
+	int ret = error_of(get(scenario, "cancel"), "error");
+
+	done("cancel port=%u", cancel->port);
+	if (!ret)
+		start("cancel");
+	return ret;
+}
+
+static int config(struct egpu_port_config *config)
+{
+	struct json_object *port = port_of(config->port);
+	int64_t flags = number(port, "flags");
+
+	done("config port=%u flags=%u policy=%u quarantine=%u/%u",
+	     config->port, config->flags, config->policy,
+	     config->quarantine_losses, config->quarantine_window_ms);
+	if (!port)
+		return -ENOENT;
+	if (config->flags & EGPU_CONFIG_POLICY)
+		json_object_object_add(port, "policy", json_object_new_string(
+				       egpu_policy_name(config->policy)));
+	if (config->flags & EGPU_CONFIG_TRACK)
+		flags |= EGPU_PORT_TRACKED;
+	if (config->flags & EGPU_CONFIG_FORGET)
+		flags &= ~(int64_t)EGPU_PORT_TRACKED;
+	json_object_object_add(port, "flags", json_object_new_int64(flags));
+	return error_of(get(scenario, "config"), "error");
+}
+
+static int query(struct egpu_query *query)
+{
+	struct json_object *ports = get(scenario, "ports");
+
+	query->abi_version = EGPU_ABI_VERSION + (uint32_t)number(scenario,
+								 "abi_more");
+	query->nr_ports = ports ? (uint32_t)json_object_array_length(ports) : 0;
+	query->max_accepted = EGPU_MAX_ACCEPTED;
+	query->event_queue = 256;
+	strcpy(query->module_version, "9.9.9");
+	return 0;
+}
+
+static int answer(unsigned long request, void *arg)
+{
+	switch (request) {
+	case EGPU_IOC_QUERY:
+		return query(arg);
+	case EGPU_IOC_PORT_LIST:
+		return port_list(arg);
+	case EGPU_IOC_PORT_INFO:
+		return port_info(arg);
+	case EGPU_IOC_FUNCTION_LIST:
+		return function_list(arg);
+	case EGPU_IOC_USER_LIST:
+		return user_list(arg);
+	case EGPU_IOC_ATTACH:
+		return attach(arg);
+	case EGPU_IOC_DETACH:
+		return detach(arg);
+	case EGPU_IOC_CANCEL:
+		return cancel(arg);
+	case EGPU_IOC_PORT_CONFIG:
+		return config(arg);
+	case EGPU_IOC_EVENT_SUBSCRIBE:
+		((struct egpu_event_subscribe *)arg)->seq = 100;
+		start("subscribe");
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+int egpu_sys_open(const char *name, int flags)
+{
+	int fds[2];
+
+	(void)name;
+	(void)flags;
+	if (!scenario)
+		return -ENOENT;
+	if (error_of(scenario, "open_error"))
+		return error_of(scenario, "open_error");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		abort();
+	far_end = fds[1];
+	return fds[0];
+}
+
+int egpu_sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	(void)fd;
+	pthread_mutex_lock(&lock);
+	ret = answer(request, arg);
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* Begins at a fixed time and goes on with the real one. */
+int egpu_sys_clock(clockid_t clock, struct timespec *ts)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ts->tv_sec = now.tv_sec - began.tv_sec;
+	ts->tv_nsec = now.tv_nsec - began.tv_nsec;
+	if (ts->tv_nsec < 0) {
+		ts->tv_nsec += 1000000000;
+		ts->tv_sec--;
+	}
+	if (clock == CLOCK_REALTIME) {
+		ts->tv_nsec += 500000000;
+		ts->tv_sec += WALL_S + ts->tv_nsec / 1000000000;
+		ts->tv_nsec %= 1000000000;
+	} else {
+		ts->tv_sec += BOOT_S;
+	}
+	return 0;
+}
+
+bool egpu_sys_has_address(const char *interface)
+{
+	char *list = egpu_read(root, "addresses");
+	bool has = list && strstr(list, interface);
+
+	free(list);
+	return has;
+}
+
+/* Names must not depend on the machine's pci.ids: these are all there are. */
+char *pci_lookup_name(struct pci_access *access, char *buf, int size, int flags,
+		      ...)
+{
+	int vendor, device;
+	va_list args;
+
+	(void)access;
+	va_start(args, flags);
+	vendor = va_arg(args, int);
+	device = flags & PCI_LOOKUP_DEVICE ? va_arg(args, int) : 0;
+	va_end(args);
+	if (vendor != 0x10de || flags & PCI_LOOKUP_CLASS ||
+	    (device && device != 0x2684))
+		return NULL;
+	snprintf(buf, (size_t)size, "%s", device ? "AD102 [GeForce RTX 4090]" :
+		 "NVIDIA Corporation");
+	return buf;
+}
+
+int egpu_sys_terminate(uint32_t pid, uint64_t start_time)
+{
+	done("terminate %u %llu", pid, (unsigned long long)start_time);
+	pthread_mutex_lock(&lock);
+	start("terminate");
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
