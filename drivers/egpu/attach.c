@@ -108,34 +108,46 @@ enum egpu_bit egpu_job_scan(struct egpu_port *port)
 	return EGPU_BIT_ADOPT;
 }
 
-/* Every memory BAR assigned, and the register equal to the resource. */
-bool egpu_bars_match(struct pci_dev *pdev)
+/* What the register of an assigned BAR says. */
+static u64 egpu_bar_read(struct pci_dev *pdev, int i, bool is_64bit)
 {
+	u32 lo, hi = 0;
+
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, &lo);
+	if (is_64bit && i + 1 < PCI_STD_NUM_BARS)
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * (i + 1),
+				      &hi);
+	return (u64)hi << 32 | (lo & (u32)PCI_BASE_ADDRESS_MEM_MASK);
+}
+
+/**
+ * egpu_bars_match() - is every memory BAR assigned, and its register right?
+ * @fn: the function; its port is locked
+ *
+ * A BAR for which there was no space has lost its flags and size (the kernel's
+ * reset_resource()); what it was is remembered from its arrival.
+ *
+ * Return: true when there is nothing to complain of.
+ */
+bool egpu_bars_match(struct egpu_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
 	struct pci_bus_region region;
 	struct resource *res;
-	u32 lo, hi;
-	u64 bar;
 	int i;
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		res = &pdev->resource[i];
-		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res))
+		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res)) {
+			if (fn->bar_size[i])
+				return false;
 			continue;
+		}
 		if (!res->parent || res->flags & IORESOURCE_UNSET)
 			return false;
 		pcibios_resource_to_bus(pdev->bus, &region, res);
-		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, &lo);
-		bar = lo & PCI_BASE_ADDRESS_MEM_MASK;
-		if (res->flags & IORESOURCE_MEM_64 &&
-		    i + 1 < PCI_STD_NUM_BARS) {
-			pci_read_config_dword(pdev,
-					      PCI_BASE_ADDRESS_0 + 4 * i + 4,
-					      &hi);
-			bar |= (u64)hi << 32;
-		} else {
-			bar = (u32)bar;
-		}
-		if (bar != region.start)
+		if (egpu_bar_read(pdev, i, res->flags & IORESOURCE_MEM_64) !=
+		    region.start)
 			return false;
 	}
 	return true;
@@ -153,15 +165,16 @@ static bool egpu_config_is_sane(struct pci_dev *pdev)
 
 static u32 egpu_check_functions(struct egpu_port *port)
 {
-	struct egpu_pdevs *held __free(egpu_pdevs) =
-		egpu_fn_snapshot(port, egpu_fn_is_held);
+	struct egpu_fn *fn;
 	u32 failed = 0;
-	u32 i;
 
-	for (i = 0; held && i < held->nr; i++) {
-		if (!egpu_config_is_sane(held->pdev[i]))
+	guard(mutex)(&port->lock);
+	list_for_each_entry(fn, &port->functions, node) {
+		if (!fn->hold)
+			continue;
+		if (!egpu_config_is_sane(fn->pdev))
 			failed |= EGPU_CHECK_CONFIG;
-		else if (!egpu_bars_match(held->pdev[i]))
+		else if (!egpu_bars_match(fn))
 			failed |= EGPU_CHECK_BAR;
 	}
 	return failed;
@@ -320,14 +333,15 @@ enum egpu_bit egpu_job_enable(struct egpu_port *port)
 }
 
 /* Bound and enabled, so memory decoding was on; a reset switches it off. */
-static bool egpu_fn_is_intact(struct pci_dev *pdev)
+static bool egpu_fn_is_intact(struct egpu_fn *fn)
 {
+	struct pci_dev *pdev = fn->pdev;
 	u16 command;
 
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
 	if (pci_is_enabled(pdev) && !(command & PCI_COMMAND_MEMORY))
 		return false;
-	return egpu_bars_match(pdev);
+	return egpu_bars_match(fn);
 }
 
 static enum egpu_bit egpu_recovery_one(struct egpu_port *port,
@@ -349,7 +363,7 @@ static enum egpu_bit egpu_recovery_one(struct egpu_port *port,
 		fn->readable_since = now;
 	if (now - fn->readable_since < (u64)EGPU_READABLE_MS * NSEC_PER_MSEC)
 		return EGPU_BIT_COUNT;
-	if (egpu_fn_is_intact(fn->pdev)) {
+	if (egpu_fn_is_intact(fn)) {
 		fn->frozen_since = 0;
 		return EGPU_BIT_COUNT;
 	}

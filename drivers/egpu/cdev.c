@@ -275,14 +275,21 @@ static long egpu_copy_element(u64 array, u32 element_size, u32 i,
 	return 0;
 }
 
-static void egpu_bar_fill(struct egpu_bar *bar, struct pci_dev *pdev, int i,
-			  bool privileged)
+static void egpu_bar_fill(struct egpu_bar *bar, const struct egpu_fn *fn,
+			  int i, bool privileged)
 {
+	struct pci_dev *pdev = fn->pdev;
 	const struct resource *res = &pdev->resource[i];
 
 	if (!(res->flags & (IORESOURCE_MEM | IORESOURCE_IO)) ||
-	    !resource_size(res) || !res->end)
+	    !resource_size(res) || !res->end) {
+		/* The kernel found no space for it, and forgot it. */
+		if (i < PCI_STD_NUM_BARS && fn->bar_size[i]) {
+			bar->length = fn->bar_size[i];
+			bar->flags = EGPU_BAR_MEMORY;
+		}
 		return;
+	}
 	bar->length = resource_size(res);
 	bar->flags = res->flags & IORESOURCE_IO ? EGPU_BAR_IO : EGPU_BAR_MEMORY;
 	if (res->flags & IORESOURCE_MEM_64)
@@ -338,7 +345,7 @@ static void egpu_function_fill(struct egpu_function *out,
 	if (fn->bound || fn->busy_since)
 		strscpy(out->driver, fn->driver, sizeof(out->driver));
 	for (i = 0; i <= PCI_ROM_RESOURCE; i++)
-		egpu_bar_fill(&out->bars[i], pdev, i, privileged);
+		egpu_bar_fill(&out->bars[i], fn, i, privileged);
 }
 
 static int egpu_function_order(const void *a, const void *b)

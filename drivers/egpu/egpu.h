@@ -94,6 +94,8 @@ enum egpu_job {
  * @readable_since: ns, since when its id is readable after that, else 0
  * @busy_since: ns, when the driver core entered probe() or remove(), else 0
  * @removing: what @busy_since is: remove(), else probe()
+ * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
+ *	which it finds no space
  * @driver: name of the driver bound, or busy
  * @bound: @driver is bound, and is not ours
  *
@@ -116,6 +118,7 @@ struct egpu_fn {
 	u64 frozen_since;
 	u64 readable_since;
 	u64 busy_since;
+	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
 
@@ -344,7 +347,7 @@ enum egpu_bit egpu_job_users(struct egpu_port *port);
 enum egpu_bit egpu_job_unbind(struct egpu_port *port);
 enum egpu_bit egpu_job_cable(struct egpu_port *port);
 enum egpu_bit egpu_job_presence(struct egpu_port *port);
-bool egpu_bars_match(struct pci_dev *pdev);
+bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
 int egpu_detach_precheck(struct egpu_port *port,

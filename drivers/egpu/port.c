@@ -399,6 +399,18 @@ static void egpu_fn_gate_siblings(struct egpu_port *port, struct egpu_fn *fn)
 	}
 }
 
+static void egpu_fn_note_bars(struct egpu_fn *fn)
+{
+	const struct resource *res;
+	int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		res = &fn->pdev->resource[i];
+		if (res->flags & IORESOURCE_MEM)
+			fn->bar_size[i] = resource_size(res);
+	}
+}
+
 /**
  * egpu_fn_add() - record a function that arrived below a port
  * @port: the port, locked
@@ -421,6 +433,7 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 	fn->pdev = pci_dev_get(pdev);
 	fn->generation = port->generation;
 	fn->error_state = READ_ONCE(pdev->error_state);
+	egpu_fn_note_bars(fn);
 	list_add_tail(&fn->node, &port->functions);
 	egpu_fn_gate_siblings(port, fn);
 	return fn;
