@@ -76,16 +76,15 @@ static void egpu_scan_hold(struct egpu_port *port)
 }
 
 /**
- * egpu_job_scan() - look what is below a port that is tracked now
+ * egpu_scan() - look what is below a port that is tracked now
  * @port: the port
  *
  * What is bound is adopted and left untouched; what is not is held as if it had
- * just arrived.
+ * just arrived. Comes before a tracked port's first job, whichever that is.
  */
-enum egpu_bit egpu_job_scan(struct egpu_port *port)
+void egpu_scan(struct egpu_port *port)
 {
 	enum egpu_backend backend;
-	struct egpu_fn *fn;
 	struct pci_bus *bus;
 
 	egpu_step_set(port, EGPU_STEP_SCAN);
@@ -97,9 +96,17 @@ enum egpu_bit egpu_job_scan(struct egpu_port *port)
 	pci_unlock_rescan_remove();
 	if (egpu_gate)
 		egpu_scan_hold(port);
-
 	guard(mutex)(&port->lock);
 	port->backend = backend;
+	port->scanned = true;
+}
+
+/* Tell what the scan found. */
+enum egpu_bit egpu_job_scan(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	guard(mutex)(&port->lock);
 	if (!port->nr_gated)
 		return EGPU_BIT_COUNT;
 	list_for_each_entry(fn, &port->functions, node)
@@ -206,7 +213,7 @@ static bool egpu_is_quarantined(struct egpu_port *port)
 		return false;
 	since -= min_t(u64, since,
 		       (u64)port->quarantine_window_ms * NSEC_PER_MSEC);
-	for (i = 0; i < EGPU_LOSSES_MAX; i++)
+	for (i = 0; i < EGPU_QUARANTINE_LOSSES_MAX; i++)
 		losses += port->loss_ns[i] && port->loss_ns[i] >= since;
 	return losses >= port->quarantine_losses;
 }
@@ -324,8 +331,12 @@ enum egpu_bit egpu_job_release(struct egpu_port *port)
 
 enum egpu_bit egpu_job_enable(struct egpu_port *port)
 {
+	/* Asked for before the scan had told: it is there already. */
+	enum egpu_bit bit = egpu_job_scan(port);
 	int ret;
 
+	if (bit != EGPU_BIT_COUNT)
+		return bit;
 	egpu_step_set(port, EGPU_STEP_SLOT_ON);
 	ret = egpu_slot_on(port);
 	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);

@@ -235,7 +235,7 @@ static long egpu_ioctl_port_info(struct egpu_reader *reader,
 	struct egpu_port_info *info = &args->port_info;
 	u32 size = info->size, id = info->port;
 	struct egpu_port *port;
-	bool children;
+	bool children, scanned;
 	long ret = 0;
 
 	port = egpu_cdev_port(id, &ret);
@@ -248,18 +248,24 @@ static long egpu_ioctl_port_info(struct egpu_reader *reader,
 	children = egpu_port_has_children(port);
 	mutex_lock(&port->lock);
 	egpu_info_fill(info, port);
+	scanned = port->scanned;
 	mutex_unlock(&port->lock);
 	if (children) {
 		info->flags |= EGPU_PORT_CABLE;
 		if (info->state == EGPU_STATE_EMPTY)
 			info->state = egpu_port_derived_state(port);
 	}
-	if (!info->nr_functions && (info->state == EGPU_STATE_EMPTY ||
+	if (scanned && !info->nr_functions && (info->state == EGPU_STATE_EMPTY ||
 				    info->state == EGPU_STATE_DETACHED))
 		info->flags |= EGPU_PORT_SAFE_TO_UNPLUG;
 	egpu_info_blocked(info);
 	egpu_port_put(port);
 	return 0;
+}
+
+static bool egpu_element_size_ok(u32 count, u32 element_size)
+{
+	return !count || (element_size && element_size <= EGPU_ELEMENT_MAX);
 }
 
 /* Hand out elements of our size where the caller's may differ. */
@@ -390,7 +396,7 @@ static long egpu_ioctl_function_list(struct egpu_reader *reader,
 	u32 nr, i;
 
 	if (list->flags || list->reserved ||
-	    (list->count && !list->element_size))
+	    !egpu_element_size_ok(list->count, list->element_size))
 		return -EINVAL;
 	port = egpu_cdev_port(list->port, &ret);
 	if (!port)
@@ -417,7 +423,8 @@ static long egpu_ioctl_user_list(struct egpu_reader *reader,
 	long ret = 0;
 	u32 nr, i;
 
-	if (list->flags || (list->count && !list->element_size))
+	if (list->flags ||
+	    !egpu_element_size_ok(list->count, list->element_size))
 		return -EINVAL;
 	port = egpu_cdev_port(list->port, &ret);
 	if (!port)
@@ -625,7 +632,7 @@ static long egpu_config_check(const struct egpu_port_config *config)
 	if (config->policy > EGPU_POLICY_MANUAL ||
 	    (config->policy && !(flags & EGPU_CONFIG_POLICY)))
 		return -EINVAL;
-	if (config->quarantine_losses > EGPU_LOSSES_MAX ||
+	if (config->quarantine_losses > EGPU_QUARANTINE_LOSSES_MAX ||
 	    config->quarantine_window_ms > EGPU_QUARANTINE_WINDOW_MAX)
 		return -EINVAL;
 	if (!(flags & EGPU_CONFIG_QUARANTINE) &&

@@ -49,7 +49,6 @@
 #define EGPU_READABLE_MS	2000	/* id readable so long: reset is over */
 #define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
-#define EGPU_LOSSES_MAX		16	/* losses that quarantine can count */
 
 /**
  * enum egpu_job - the blocking work of a port, one at a time
@@ -173,6 +172,7 @@ struct egpu_transaction {
  * @since_ns: when it changed
  * @tracked: egpu looks after it
  * @by_topology: it was tracked without being asked to
+ * @scanned: what was there when it became tracked is recorded
  * @backend: who has the slot, as seen at the last job
  * @policy: enum egpu_policy
  * @generation: number of the last arrival
@@ -223,6 +223,7 @@ struct egpu_port {
 	u64 since_ns;
 	bool tracked;
 	bool by_topology;
+	bool scanned;
 	bool admit;
 	bool came_back;
 	bool parked;
@@ -244,7 +245,7 @@ struct egpu_port {
 	u32 absent;
 	u32 quarantine_losses;
 	u32 quarantine_window_ms;
-	u64 loss_ns[EGPU_LOSSES_MAX];
+	u64 loss_ns[EGPU_QUARANTINE_LOSSES_MAX];
 	u32 loss_next;
 	struct egpu_counters counters;
 	char slot_name[EGPU_NAME_LEN];
@@ -338,6 +339,7 @@ int egpu_child_seen(void);
 void egpu_child_wait(int seen);
 
 /* attach.c, detach.c: a job each; they return the bit that tells the result */
+void egpu_scan(struct egpu_port *port);
 enum egpu_bit egpu_job_scan(struct egpu_port *port);
 enum egpu_bit egpu_job_check(struct egpu_port *port);
 enum egpu_bit egpu_job_release(struct egpu_port *port);

@@ -255,6 +255,7 @@ static void egpu_job_work(struct work_struct *work)
 					      job_work);
 	enum egpu_bit bit;
 	enum egpu_job job;
+	bool scan;
 	u32 seq;
 
 	mutex_lock(&port->lock);
@@ -263,8 +264,11 @@ static void egpu_job_work(struct work_struct *work)
 	port->job_want = EGPU_JOB_NONE;
 	port->job_error = 0;
 	port->job_reason = EGPU_REASON_NONE;
+	scan = job != EGPU_JOB_NONE && !port->scanned;
 	mutex_unlock(&port->lock);
 
+	if (scan)
+		egpu_scan(port);
 	bit = egpu_job_run(port, job);
 	egpu_job_finish(port, seq, bit);
 	egpu_port_put(port);
@@ -490,7 +494,7 @@ static void egpu_act_loss(struct egpu_port *port)
 	port->reason = EGPU_REASON_LINK_DOWN;
 	port->counters.losses++;
 	port->loss_ns[port->loss_next] = ktime_get_ns();
-	port->loss_next = (port->loss_next + 1) % EGPU_LOSSES_MAX;
+	port->loss_next = (port->loss_next + 1) % EGPU_QUARANTINE_LOSSES_MAX;
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_LINK_DOWN);
 }
 
@@ -576,6 +580,7 @@ static void egpu_act_forget(struct egpu_port *port)
 
 	egpu_empty(port, EGPU_REASON_NONE);
 	egpu_fn_forget_all(port);
+	port->scanned = false;
 	WRITE_ONCE(port->tracked, false);
 	port->admit = false;
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);

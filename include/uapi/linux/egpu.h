@@ -20,10 +20,11 @@
  * mean the old behaviour; a longer one is taken when the tail that the module
  * does not know is zero. On return as many bytes as the caller's size holds
  * are written. Arrays are passed by address with a count and, where their
- * elements can grow, with the size of an element; a count that is too small
- * is answered with the real one and what fits.
+ * elements can grow, with the size of an element, at most EGPU_ELEMENT_MAX; a
+ * count that is too small is answered with the real one and what fits.
  *
- * Every error means one thing, and a call that fails changes nothing:
+ * Every error means one thing, and a call that fails changes nothing; privilege
+ * is checked before anything else:
  *
  *  - ENOTTY: there is no such ioctl in this module
  *  - EINVAL: a field is wrong, a flag is unknown, a reserved field is not zero
@@ -44,6 +45,7 @@
 #define EGPU_ABI_VERSION	1
 #define EGPU_DEVICE_PATH	"/dev/egpu"
 #define EGPU_NAME_LEN		32
+#define EGPU_ELEMENT_MAX	4096 /* bytes, in all element_size fields */
 #define EGPU_IOC_TYPE		0xe9
 
 enum {
@@ -678,7 +680,8 @@ struct egpu_cancel {
  * @devfn: its device and function number, likewise
  * @reserved: must be 0
  * @policy: enum egpu_policy, with EGPU_CONFIG_POLICY; else 0
- * @quarantine_losses: so many losses, with EGPU_CONFIG_QUARANTINE; 0: never
+ * @quarantine_losses: so many losses, at most EGPU_QUARANTINE_LOSSES_MAX, with
+ *	EGPU_CONFIG_QUARANTINE; 0: never
  * @quarantine_window_ms: in so many ms, at most EGPU_QUARANTINE_WINDOW_MAX
  *
  * FORGET lets a held GPU go to its driver and then leaves the port alone; what
@@ -701,6 +704,7 @@ struct egpu_port_config {
 	__u32 quarantine_window_ms;
 };
 
+#define EGPU_QUARANTINE_LOSSES_MAX	16U
 #define EGPU_QUARANTINE_WINDOW_MAX	3600000U
 
 /**
