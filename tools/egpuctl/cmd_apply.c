@@ -164,9 +164,6 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 
 	if (!egpu_pci_path(&address, path, sizeof(path)))
 		port = config_port_find(&apply->ctl->config, path);
-	if (port && !strncmp(port->file, run_dir(), strlen(run_dir())) &&
-	    !tracked)
-		port = NULL;
 	if (port && port->track == 0) {
 		if (tracked)
 			change(apply, info, &forget, "not tracked");

@@ -14,15 +14,8 @@
 static void section_of(struct ctl *ctl, const char *path, char *section,
 		       size_t size, char **file)
 {
-	struct config_port *port = NULL;
-	int i;
+	struct config_port *port = config_port_find(&ctl->config, path);
 
-	for (i = 0; i < ctl->config.nr_ports; i++)
-		if (ctl->config.ports[i].path &&
-		    !strcmp(ctl->config.ports[i].path, path) &&
-		    strncmp(ctl->config.ports[i].file, run_dir(),
-			    strlen(run_dir())))
-			port = &ctl->config.ports[i];
 	snprintf(section, size, "port %s", port ? port->section : path);
 	*file = port ? strdup(port->file) : config_main_file();
 }
@@ -163,8 +156,9 @@ static int put_name(struct ctl *ctl, const char *file, const char *path,
 	struct config_port *port = NULL;
 	int i, ret;
 
+	/* what held until reboot was taken away before */
 	for (i = 0; i < ctl->config.nr_ports; i++)
-		if (ctl->config.ports[i].path &&
+		if (ctl->config.ports[i].path && !ctl->config.ports[i].runtime &&
 		    !strcmp(ctl->config.ports[i].path, path) &&
 		    !strcmp(ctl->config.ports[i].file, file))
 			port = &ctl->config.ports[i];
@@ -182,44 +176,78 @@ static int put_name(struct ctl *ctl, const char *file, const char *path,
 	return config_set(file, to, "match", name ? path : NULL);
 }
 
+/* A name that held until reboot gives way to the one that is saved. */
+static void forget_runtime(struct ctl *ctl, const char *path)
+{
+	char section[200], *file = config_runtime_file();
+	int i;
+
+	for (i = 0; i < ctl->config.nr_ports; i++)
+		if (ctl->config.ports[i].runtime && ctl->config.ports[i].path &&
+		    !strcmp(ctl->config.ports[i].path, path)) {
+			snprintf(section, sizeof(section), "port %s",
+				 ctl->config.ports[i].section);
+			config_drop(file, section);
+		}
+	free(file);
+}
+
+static enum exit_code check_name(struct ctl *ctl, const char *path,
+				 const char *name,
+				 const struct egpu_port_info *info)
+{
+	struct config_port *saved = config_port_find(&ctl->config, path);
+	int i;
+
+	if (!name)
+		return given(ctl, OPT_SAVE) || !saved || !saved->name ?
+		       EXIT_DONE : fail(ctl, EXIT_USAGE, "add --save", info,
+					"the name stands in %s", saved->file);
+	if (!is_good_name(name))
+		return fail(ctl, EXIT_USAGE,
+			    "letters first, then letters, digits, - _ .", info,
+			    "\"%s\" cannot be a name", name);
+	for (i = 0; i < ctl->config.nr_ports; i++) {
+		struct config_port *port = &ctl->config.ports[i];
+
+		if (port->name && port->path && !strcmp(port->name, name) &&
+		    strcmp(port->path, path))
+			return fail(ctl, EXIT_USAGE, NULL, info,
+				    "%s is called \"%s\" already", port->path,
+				    name);
+	}
+	return EXIT_DONE;
+}
+
 enum exit_code cmd_name(struct ctl *ctl)
 {
 	const char *name = strcmp(ctl->arg[1], "-") ? ctl->arg[1] : NULL;
 	char path[160], section[200], *file;
 	struct egpu_port_info info;
 	enum exit_code code = find_port(ctl, ctl->arg[0], false, &info);
-	int i, ret;
+	int ret;
 
 	if (code != EXIT_DONE)
 		return code;
-	if (name && !is_good_name(name))
-		return fail(ctl, EXIT_USAGE, "letters first, then letters, digits, - _ .",
-			    &info, "\"%s\" cannot be a name", name);
 	ret = path_of(&info, path, sizeof(path));
 	if (ret)
 		return fail_errno(ctl, ret, "path of the port", &info);
-	for (i = 0; name && i < ctl->config.nr_ports; i++)
-		if (ctl->config.ports[i].name && ctl->config.ports[i].path &&
-		    !strcmp(ctl->config.ports[i].name, name) &&
-		    strcmp(ctl->config.ports[i].path, path))
-			return fail(ctl, EXIT_USAGE, NULL, &info,
-				    "%s is called \"%s\" already",
-				    ctl->config.ports[i].path, name);
+	code = check_name(ctl, path, name, &info);
+	if (code != EXIT_DONE)
+		return code;
+	forget_runtime(ctl, path);
 	if (given(ctl, OPT_SAVE))
 		section_of(ctl, path, section, sizeof(section), &file);
 	else
 		file = config_runtime_file();
-	ret = put_name(ctl, file, path, name);
-	if (ret) {
+	ret = name || given(ctl, OPT_SAVE) ? put_name(ctl, file, path, name) : 0;
+	if (ret)
 		code = fail_errno(ctl, ret, file, &info);
-	} else {
-		if (name)
-			say(ctl, "Port %u is called \"%s\"%s.\n", info.port,
-			    name, until(ctl));
-		else
-			say(ctl, "Port %u has no name%s.\n", info.port,
-			    until(ctl));
-	}
+	else if (name)
+		say(ctl, "Port %u is called \"%s\"%s.\n", info.port, name,
+		    until(ctl));
+	else
+		say(ctl, "Port %u has no name.\n", info.port);
 	free(file);
 	port_reply(ctl, info.port);
 	return code;

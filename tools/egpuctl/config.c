@@ -281,11 +281,14 @@ static const char *device_key(struct config_device *device, const char *key,
 static struct config_port *get_port(struct config *config, const char *name,
 				    const char *file)
 {
+	size_t len = strlen(run_dir());
+	bool runtime = !strncmp(file, run_dir(), len) && file[len] == '/';
 	struct config_port *port;
 	int i;
 
 	for (i = 0; i < config->nr_ports; i++)
-		if (!strcmp(config->ports[i].section, name)) {
+		if (!strcmp(config->ports[i].section, name) &&
+		    config->ports[i].runtime == runtime) {
 			copy_text(&config->ports[i].file, file);
 			return &config->ports[i];
 		}
@@ -298,6 +301,7 @@ static struct config_port *get_port(struct config *config, const char *name,
 	*port = (struct config_port){
 		.section = strdup(name),
 		.file = strdup(file),
+		.runtime = runtime,
 		.policy = CONFIG_UNSET,
 		.track = CONFIG_UNSET,
 		.losses = CONFIG_UNSET,
@@ -457,23 +461,6 @@ static void load_dir(struct config *config, const char *dir)
 		free(entries);
 }
 
-/* The same port under two sections: the named one takes over. */
-static void merge_ports(struct config *config)
-{
-	int i, j;
-
-	for (i = 0; i < config->nr_ports; i++)
-		for (j = 0; j < config->nr_ports; j++) {
-			struct config_port *a = &config->ports[i];
-			struct config_port *b = &config->ports[j];
-
-			if (i == j || !a->path || !b->path ||
-			    strcmp(a->path, b->path) || a->name || !b->name)
-				continue;
-			a->name = strdup(b->name);
-		}
-}
-
 static void make_aliases(struct config *config)
 {
 	int i, n = 0;
@@ -506,7 +493,6 @@ void config_load(struct config *config)
 	file = config_runtime_file();
 	load_file(config, file);
 	free(file);
-	merge_ports(config);
 	make_aliases(config);
 }
 
@@ -534,16 +520,35 @@ void config_free(struct config *config)
 	free(config->allow);
 }
 
-/* The last that is for this path: later wins. */
+static bool is_for(const struct config_port *port, const char *path,
+		   bool runtime)
+{
+	return port->path && !strcmp(port->path, path) &&
+	       port->runtime == runtime;
+}
+
+/* The last saved one that is for this path: later wins. */
 struct config_port *config_port_find(const struct config *config,
 				     const char *path)
 {
 	int i;
 
 	for (i = config->nr_ports - 1; i >= 0; i--)
-		if (config->ports[i].path &&
-		    !strcmp(config->ports[i].path, path))
+		if (is_for(&config->ports[i], path, false))
 			return &config->ports[i];
+	return NULL;
+}
+
+/* A port's name, NULL; one that holds until reboot before one that is saved. */
+const char *config_name(const struct config *config, const char *path)
+{
+	int i, runtime;
+
+	for (runtime = 1; runtime >= 0; runtime--)
+		for (i = config->nr_ports - 1; i >= 0; i--)
+			if (is_for(&config->ports[i], path, runtime) &&
+			    config->ports[i].name)
+				return config->ports[i].name;
 	return NULL;
 }
 

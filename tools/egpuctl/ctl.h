@@ -130,6 +130,7 @@ const struct option_def *option_def(enum option_id id);
  * @section: what stands behind "port"
  * @name: the port's name, NULL when the section is called by its path
  * @path: PCI path, NULL when the section has none (a bad one)
+ * @runtime: holds until reboot only
  * @policy: enum egpu_policy or CONFIG_UNSET
  * @track: 0, 1 or CONFIG_UNSET, which means 1
  * @losses: quarantine, or CONFIG_UNSET
@@ -141,6 +142,7 @@ struct config_port {
 	char *name;
 	char *path;
 	char *file;
+	bool runtime;
 	int policy;
 	int track;
 	int losses;
@@ -187,6 +189,7 @@ void config_load(struct config *config);
 void config_free(struct config *config);
 struct config_port *config_port_find(const struct config *config,
 				     const char *path);
+const char *config_name(const struct config *config, const char *path);
 const struct config_device *config_device_find(const struct config *config,
 					       const struct egpu_function *f);
 bool parse_duration(const char *text, int *ms);
@@ -202,6 +205,7 @@ bool parse_quarantine(const char *text, int *losses, int *window_ms);
 int config_set(const char *file, const char *section, const char *key,
 	       const char *value);
 int config_rename(const char *file, const char *from, const char *to);
+int config_drop(const char *file, const char *section);
 char *config_main_file(void);
 char *config_runtime_file(void);
 

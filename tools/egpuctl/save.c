@@ -306,3 +306,24 @@ int config_rename(const char *file, const char *from, const char *to)
 	close(lock);
 	return ret;
 }
+
+/* Takes a whole section away, with what stands in it. */
+int config_drop(const char *file, const char *section)
+{
+	int lock = lock_dir(file), ret;
+	struct text text;
+	size_t at;
+
+	if (lock < 0)
+		return lock;
+	ret = load(&text, file);
+	if (!ret && find_section(&text, section, &at)) {
+		do {
+			erase(&text, at);
+		} while (at < text.count && !is_any_section(text.lines[at]));
+		ret = replace(file, &text);
+	}
+	unload(&text);
+	close(lock);
+	return ret;
+}

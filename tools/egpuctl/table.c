@@ -88,7 +88,7 @@ const struct verb verbs[] = {
 		.help = "take a GPU out, so that it can be unplugged",
 		.more = "Refuses while somebody uses the GPU. The last line "
 			"says what may be unplugged, or why not. Ctrl-C "
-			"cancels as long as nothing was unbound. "
+			"cancels as long as nothing was unbound.\n"
 			".B all\nchecks every port before it starts any.",
 	}, {
 		.name = "cancel", .args = "PORT", .words = "port",

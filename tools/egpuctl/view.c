@@ -72,7 +72,6 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view)
 {
 	struct egpu_address address = egpu_port_address(info);
-	struct config_port *saved;
 	int ret;
 
 	memset(view, 0, sizeof(*view));
@@ -81,10 +80,8 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	egpu_address_format(&address, view->address);
 	if (egpu_pci_path(&address, view->path, sizeof(view->path)))
 		strcpy(view->path, view->address);
-	saved = config_port_find(&ctl->config, view->path);
-	view->name = saved ? saved->name : NULL;
-	view->saved = saved && strncmp(saved->file, run_dir(),
-				       strlen(run_dir()));
+	view->name = config_name(&ctl->config, view->path);
+	view->saved = config_port_find(&ctl->config, view->path);
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
 	get_gpu(view);
