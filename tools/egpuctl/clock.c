@@ -23,27 +23,39 @@ uint64_t monotonic_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
-uint64_t boottime_ns(void)
-{
-	return read_clock(CLOCK_BOOTTIME);
-}
-
 int64_t now_ms(void)
 {
 	return (int64_t)(monotonic_ns() / 1000000);
 }
 
+/*
+ * How far another clock is ahead, to a millisecond: both are read one after the
+ * other, and again when something came between.
+ */
+static int64_t ahead_of_monotonic(clockid_t clock)
+{
+	uint64_t before, after;
+	int64_t ahead;
+	int tries = 10;
+
+	do {
+		before = monotonic_ns();
+		ahead = (int64_t)(read_clock(clock) - before);
+		after = monotonic_ns();
+	} while (after - before > 200000 && --tries);
+	return (ahead + 500000) / 1000000 * 1000000;
+}
+
 struct timespec wall_of(uint64_t monotonic)
 {
-	struct timespec wall = { 0 };
-	int64_t ns;
+	int64_t ns = (int64_t)monotonic + ahead_of_monotonic(CLOCK_REALTIME);
 
-	egpu_sys_clock(CLOCK_REALTIME, &wall);
-	ns = (int64_t)wall.tv_sec * 1000000000LL + wall.tv_nsec -
-	     (int64_t)(monotonic_ns() - monotonic);
-	wall.tv_sec = ns / 1000000000LL;
-	wall.tv_nsec = ns % 1000000000LL;
-	return wall;
+	return (struct timespec){ ns / 1000000000, ns % 1000000000 };
+}
+
+uint64_t monotonic_of_boottime(uint64_t boottime)
+{
+	return boottime - (uint64_t)ahead_of_monotonic(CLOCK_BOOTTIME);
 }
 
 /* The time, with the date when that is another day. */

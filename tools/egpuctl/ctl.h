@@ -322,7 +322,7 @@ void short_address(const char *address, char *buf, size_t size);
 /* clock.c */
 int64_t now_ms(void);
 uint64_t monotonic_ns(void);
-uint64_t boottime_ns(void);
+uint64_t monotonic_of_boottime(uint64_t boottime);
 struct timespec wall_of(uint64_t monotonic);
 const char *time_text(uint64_t monotonic, char buf[24]);
 const char *clock_text(uint64_t monotonic, char buf[24]);

@@ -155,6 +155,18 @@ static struct json_object *guards_json(const struct plan *plan)
 	return array;
 }
 
+static struct json_object *drivers_json(const char *drivers)
+{
+	struct json_object *array = json_object_new_array();
+	char *copy = strdup(drivers), *save, *word;
+
+	for (word = strtok_r(copy, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save))
+		json_object_array_add(array, json_object_new_string(word));
+	free(copy);
+	return array;
+}
+
 /* One object in "results" for each port. */
 void plan_json(struct plan *plan, bool done)
 {
@@ -173,8 +185,7 @@ void plan_json(struct plan *plan, bool done)
 	put_bool(o, "detached", done);
 	put_text(o, "state", egpu_state_name(info->state));
 	put_bool(o, "safe_to_unplug", info->flags & EGPU_PORT_SAFE_TO_UNPLUG);
-	put_text(o, "unbound", *plan->follow.drivers ? plan->follow.drivers
-						     : NULL);
+	put(o, "unbound", drivers_json(plan->follow.drivers));
 	for (i = 0; i < plan->nr_functions; i++) {
 		struct egpu_address a =
 			egpu_function_address(&plan->functions[i]);

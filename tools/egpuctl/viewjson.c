@@ -148,12 +148,6 @@ static const char *kind_name(uint32_t kinds)
 	return egpu_user_kind_name(EGPU_USER_OTHER);
 }
 
-/* CLOCK_BOOTTIME and CLOCK_MONOTONIC differ by the time asleep. */
-static void put_start(struct json_object *o, uint64_t boottime)
-{
-	put_time(o, "start_time", monotonic_ns() - (boottime_ns() - boottime));
-}
-
 struct json_object *user_json(const struct egpu_process *process,
 			      const char *driver)
 {
@@ -166,7 +160,7 @@ struct json_object *user_json(const struct egpu_process *process,
 		put_int(o, "pid", process->pid);
 	else
 		put_null(o, "pid");
-	put_start(o, process->start_time);
+	put_time(o, "start_time", monotonic_of_boottime(process->start_time));
 	put_int(o, "uid", process->uid);
 	put_text(o, "comm", process->comm);
 	put_text(o, "kind", kind_name(process->kinds));
