@@ -14,6 +14,7 @@
  *	egpu_client quarantine PORT LOSSES MS
  *	egpu_client wait PORT STATE[/REASON],… [MS]
  *	egpu_client events [PORT]		one a line, until it is killed
+ *	egpu_client drm FD			DRM_IOCTL_VERSION on its file
  *
  * PORT is an id or a PCI address. attach and detach wait for the transaction's
  * end, but with -b; -f is force, -c check, -w how long to drain, -a a user to
@@ -25,8 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <drm.h>
 
 #include "../../tools/lib/egpu.h"
 
@@ -359,6 +362,17 @@ static int cmd_events(char **args)
 	return 0;
 }
 
+/* Asks a file that the caller's shell opened, maybe long ago. */
+static int cmd_drm(char **args)
+{
+	struct drm_version version = { 0 };
+
+	if (!*args)
+		return 2;
+	check(ioctl(atoi(*args), DRM_IOCTL_VERSION, &version) ? -errno : 0);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	bool port;
@@ -377,6 +391,7 @@ static const struct {
 	{ "quarantine", true, cmd_quarantine },
 	{ "wait", true, cmd_wait },
 	{ "events", false, cmd_events },
+	{ "drm", false, cmd_drm },
 };
 
 /* Return: how many words of @args were options of detach. */
@@ -406,6 +421,8 @@ static int run(unsigned int i, int argc, char **argv)
 {
 	int ret;
 
+	if (commands[i].run == cmd_drm)
+		return cmd_drm(argv + 1);
 	argv += detach_options(argc, argv);
 	ret = egpu_open(&egpu);
 	if (ret)
