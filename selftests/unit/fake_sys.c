@@ -143,11 +143,6 @@ static struct json_object *port_of(uint32_t id)
 	return NULL;
 }
 
-static uint32_t seconds(struct json_object *port, const char *key)
-{
-	return (uint32_t)number(port, key);
-}
-
 static int port_info(struct egpu_port_info *info)
 {
 	struct json_object *port = port_of(info->port);
@@ -171,8 +166,9 @@ static int port_info(struct egpu_port_info *info)
 	info->secondary = (uint8_t)number(port, "secondary");
 	info->cable_port = (uint32_t)number(port, "cable_port");
 	info->generation = (uint64_t)number(port, "generation");
-	info->since_ns = seconds(port, "since_s") * 1000000000ULL;
-	info->step_since_ns = seconds(port, "step_since_s") * 1000000000ULL;
+	info->since_ns = (uint64_t)number(port, "since_s") * 1000000000;
+	info->step_since_ns = (uint64_t)number(port, "step_since_s") *
+			      1000000000;
 	info->step_error = (uint32_t)-error_of(port, "step_error");
 	info->failed_checks = (uint32_t)number(port, "failed_checks");
 	info->transaction = (uint32_t)number(port, "transaction");
@@ -317,15 +313,15 @@ static void *play(void *arg)
 
 	for (i = 0; array && i < json_object_array_length(array); i++) {
 		struct json_object *o = json_object_array_get_idx(array, i);
-		struct json_object *set = get(o, "set");
+		struct json_object *set = get(o, "set"), *port;
 
 		usleep((useconds_t)number(o, "after_ms") * 1000);
 		if (set) {
 			pthread_mutex_lock(&lock);
+			port = port_of((uint32_t)number(o, "port"));
 			json_object_object_foreach(set, key, value)
-				json_object_object_add(
-					port_of((uint32_t)number(o, "port")),
-					key, json_object_get(value));
+				json_object_object_add(port, key,
+						       json_object_get(value));
 			pthread_mutex_unlock(&lock);
 		}
 		if (get(o, "type"))
@@ -391,15 +387,17 @@ static int config(struct egpu_port_config *config)
 {
 	struct json_object *port = port_of(config->port);
 	int64_t flags = number(port, "flags");
+	const char *policy;
 
 	done("config port=%u flags=%u policy=%u quarantine=%u/%u",
 	     config->port, config->flags, config->policy,
 	     config->quarantine_losses, config->quarantine_window_ms);
 	if (!port)
 		return -ENOENT;
+	policy = egpu_policy_name(config->policy);
 	if (config->flags & EGPU_CONFIG_POLICY)
-		json_object_object_add(port, "policy", json_object_new_string(
-				       egpu_policy_name(config->policy)));
+		json_object_object_add(port, "policy",
+				       json_object_new_string(policy));
 	if (config->flags & EGPU_CONFIG_TRACK)
 		flags |= EGPU_PORT_TRACKED;
 	if (config->flags & EGPU_CONFIG_FORGET)
@@ -417,7 +415,7 @@ static int query(struct egpu_query *query)
 	query->nr_ports = ports ? (uint32_t)json_object_array_length(ports) : 0;
 	query->max_accepted = EGPU_MAX_ACCEPTED;
 	query->event_queue = 256;
-	strcpy(query->module_version, "9.9.9");
+	snprintf(query->module_version, EGPU_NAME_LEN, "9.9.9");
 	return 0;
 }
 

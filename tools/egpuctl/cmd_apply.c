@@ -25,8 +25,7 @@ static enum exit_code bad_lines(struct ctl *ctl)
 	int i;
 
 	for (i = 0; i < ctl->config.nr_errors; i++) {
-		json_object_array_add(array, json_object_new_string(
-				      ctl->config.errors[i]));
+		append_text(array, ctl->config.errors[i]);
 		if (!ctl->json)
 			fprintf(stderr, "%s\n", ctl->config.errors[i]);
 	}

@@ -244,6 +244,8 @@ static enum exit_code detach_all(struct ctl *ctl)
 	if (!count)
 		say(ctl, "No GPU is attached: nothing to do.\n");
 	plans = calloc((size_t)count + 1, sizeof(*plans));
+	if (!plans)
+		abort();
 	for (i = 0; i < count && code == EXIT_DONE; i++) {
 		plans[i].ctl = ctl;
 		code = check(&plans[i], &ports[i]);

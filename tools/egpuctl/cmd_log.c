@@ -62,9 +62,9 @@ static int read_journal(struct ctl *ctl, struct json_object *array,
 		lines++;
 		line[strcspn(line, "\n")] = 0;
 		text = strstr(line, "kernel: ");
-		if (!text || !is_ours(text + 8))
-			continue;
 		space = strchr(line, ' ');
+		if (!text || !space || !is_ours(text + 8))
+			continue;
 		*space = 0;
 		add_line(ctl, array, line, text + 8);
 	}

@@ -255,24 +255,30 @@ static void print_cures(const struct view *view)
 	}
 }
 
+static struct json_object *users_json(const struct view *view)
+{
+	struct json_object *array = json_object_new_array();
+	const char *driver = view->gpu ? view->gpu->driver : "";
+	int i;
+
+	for (i = 0; i < view->nr_listed; i++)
+		json_object_array_add(array, user_json(&view->users[i],
+						       driver));
+	return array;
+}
+
 enum exit_code cmd_users(struct ctl *ctl)
 {
 	struct egpu_port_info info;
 	enum exit_code code = find_port(ctl, ctl->arg[0], true, &info);
-	struct json_object *array;
 	struct view view;
-	int i;
 
 	if (code != EXIT_DONE)
 		return code;
 	view_get(ctl, &info, VIEW_USERS | VIEW_MEASURE, &view);
 	if (ctl->json) {
-		array = json_object_new_array();
-		for (i = 0; i < view.nr_listed; i++)
-			json_object_array_add(array, user_json(&view.users[i],
-				view.gpu ? view.gpu->driver : ""));
 		put_int(reply(ctl), "port", info.port);
-		put(reply(ctl), "users", array);
+		put(reply(ctl), "users", users_json(&view));
 		put_bool(reply(ctl), "users_hidden", view.nr_users < 0);
 	} else if (!view.nr_listed) {
 		puts(view.nr_users < 0 ?

@@ -4,7 +4,7 @@
 _egpuctl_ports()
 {
 	egpuctl list --all 2>/dev/null |
-		awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; if ($2 != "-") print $2 }'
+		LC_ALL=C awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; if ($2 != "-") print $2 }'
 }
 
 _egpuctl_words()
@@ -95,32 +95,32 @@ _egpuctl()
 {
 	local current=${COMP_WORDS[COMP_CWORD]}
 	local before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verb='' words='' place=0 i
+	local verb='' choice='' nth=0 i
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		[[ ${COMP_WORDS[i]} == -* ]] && continue
 		if [[ -z $verb ]]; then
 			verb=${COMP_WORDS[i]}
 		else
-			place=$((place + 1))
+			nth=$((nth + 1))
 		fi
 	done
 	case $before in
-	--ignore) words=$(_egpuctl_words "config bar link") ;;
-	--for) words=$(_egpuctl_words "ready detached empty lost held") ;;
-	--port) words=$(_egpuctl_words "port") ;;
-	--event) words=$(_egpuctl_words "state user link error progress") ;;
-	--boot) words=$(_egpuctl_words "0 -1 -2") ;;
+	--ignore) choice=$(_egpuctl_words "config bar link") ;;
+	--for) choice=$(_egpuctl_words "ready detached empty lost held") ;;
+	--port) choice=$(_egpuctl_words "port") ;;
+	--event) choice=$(_egpuctl_words "state user link error progress") ;;
+	--boot) choice=$(_egpuctl_words "0 -1 -2") ;;
 	*)
 		if [[ -z $verb ]]; then
-			words="list show users attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
-			words=$(_egpuctl_verb "$verb" options)
+			choice=$(_egpuctl_verb "$verb" options)
 		else
-			words=$(_egpuctl_verb "$verb" "$place")
+			choice=$(_egpuctl_verb "$verb" "$nth")
 		fi
 		;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+	mapfile -t COMPREPLY < <(compgen -W "$choice" -- "$current")
 }
 complete -F _egpuctl egpuctl

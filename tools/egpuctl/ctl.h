@@ -337,6 +337,7 @@ void put_number(struct json_object *o, const char *key, double value);
 void put_bool(struct json_object *o, const char *key, bool value);
 void put_null(struct json_object *o, const char *key);
 void put(struct json_object *o, const char *key, struct json_object *value);
+void append_text(struct json_object *array, const char *text);
 void put_time(struct json_object *o, const char *key, uint64_t monotonic);
 struct json_object *reply(struct ctl *ctl);
 void print_json(struct json_object *o, bool pretty);

@@ -162,7 +162,7 @@ static struct json_object *drivers_json(const char *drivers)
 
 	for (word = strtok_r(copy, ", ", &save); word;
 	     word = strtok_r(NULL, ", ", &save))
-		json_object_array_add(array, json_object_new_string(word));
+		append_text(array, word);
 	free(copy);
 	return array;
 }
@@ -191,8 +191,7 @@ void plan_json(struct plan *plan, bool done)
 			egpu_function_address(&plan->functions[i]);
 
 		if (!(plan->functions[i].flags & EGPU_FUNCTION_GATED))
-			json_object_array_add(others, json_object_new_string(
-				egpu_address_format(&a, address)));
+			append_text(others, egpu_address_format(&a, address));
 	}
 	for (i = 0; i < plan->nr_users && !done; i++)
 		json_object_array_add(users, user_json(&plan->users[i],

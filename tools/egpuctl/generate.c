@@ -24,7 +24,7 @@ static void completion(void)
 	puts("# Made by \"egpuctl --generate completion\"; do not edit.\n");
 	puts("_egpuctl_ports()\n{\n"
 	     "\tegpuctl list --all 2>/dev/null |\n"
-	     "\t\tawk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; if ($2 != \"-\") print $2 }'\n}\n");
+	     "\t\tLC_ALL=C awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1; if ($2 != \"-\") print $2 }'\n}\n");
 	puts("_egpuctl_words()\n{\n\tcase $1 in\n"
 	     "\tport) _egpuctl_ports ;;\n"
 	     "\tport-all) _egpuctl_ports; echo all ;;\n"
@@ -45,26 +45,26 @@ static void completion(void)
 	     "\t_egpuctl_words \"${place[$2]}\"\n}\n");
 	puts("_egpuctl()\n{\n\tlocal current=${COMP_WORDS[COMP_CWORD]}\n"
 	     "\tlocal before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-	     "\tlocal verb='' words='' place=0 i\n"
+	     "\tlocal verb='' choice='' nth=0 i\n"
 	     "\tCOMPREPLY=()\n"
 	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	     "\t\t[[ ${COMP_WORDS[i]} == -* ]] && continue\n"
 	     "\t\tif [[ -z $verb ]]; then\n\t\t\tverb=${COMP_WORDS[i]}\n"
-	     "\t\telse\n\t\t\tplace=$((place + 1))\n\t\tfi\n\tdone");
+	     "\t\telse\n\t\t\tnth=$((nth + 1))\n\t\tfi\n\tdone");
 	puts("\tcase $before in");
 	for (i = 0; i < nr_options; i++)
 		if (options[i].words)
-			printf("\t--%s) words=$(_egpuctl_words \"%s\") ;;\n",
+			printf("\t--%s) choice=$(_egpuctl_words \"%s\") ;;\n",
 			       options[i].name, options[i].words);
-	printf("\t*)\n\t\tif [[ -z $verb ]]; then\n\t\t\twords=\"");
+	printf("\t*)\n\t\tif [[ -z $verb ]]; then\n\t\t\tchoice=\"");
 	for (i = 0; i < nr_verbs; i++)
 		printf("%s%s", i ? " " : "", verbs[i].name);
 	puts(" --json --help --version\"\n"
 	     "\t\telif [[ $current == -* ]]; then\n"
-	     "\t\t\twords=$(_egpuctl_verb \"$verb\" options)\n"
+	     "\t\t\tchoice=$(_egpuctl_verb \"$verb\" options)\n"
 	     "\t\telse\n"
-	     "\t\t\twords=$(_egpuctl_verb \"$verb\" \"$place\")\n\t\tfi\n\t\t;;\n\tesac");
-	puts("\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n}\n"
+	     "\t\t\tchoice=$(_egpuctl_verb \"$verb\" \"$nth\")\n\t\tfi\n\t\t;;\n\tesac");
+	puts("\tmapfile -t COMPREPLY < <(compgen -W \"$choice\" -- \"$current\")\n}\n"
 	     "complete -F _egpuctl egpuctl");
 }
 

@@ -14,6 +14,11 @@ void put_text(struct json_object *o, const char *key, const char *value)
 	put(o, key, value ? json_object_new_string(value) : NULL);
 }
 
+void append_text(struct json_object *array, const char *text)
+{
+	json_object_array_add(array, json_object_new_string(text));
+}
+
 void put_int(struct json_object *o, const char *key, int64_t value)
 {
 	put(o, key, json_object_new_int64(value));

@@ -192,12 +192,12 @@ static void set_in_section(struct text *text, size_t header, const char *key,
 	for (i = header + 1; i < text->count && !is_any_section(text->lines[i]);
 	     i++) {
 		const char *line = text->lines[i];
+		char first = line[strspn(line, " \t")];
 
 		if (is_key(line, key))
 			found = i;
 		/* behind the last key, before comments of what follows */
-		if (line[strspn(line, " \t")] && !strchr("#;",
-		    line[strspn(line, " \t")]))
+		if (first && !strchr("#;", first))
 			last = i;
 	}
 	if (found && value) {

@@ -51,8 +51,7 @@ const struct option_def options[] = {
 
 const unsigned int nr_options = ARRAY_SIZE(options);
 
-#define OPTIONS(...)	\
-	((const enum option_id[]){ __VA_ARGS__ __VA_OPT__(,) OPT_NONE })
+#define OPTIONS(...)	((const enum option_id[]){ __VA_ARGS__, OPT_NONE })
 
 const struct verb verbs[] = {
 	{
@@ -63,13 +62,13 @@ const struct verb verbs[] = {
 	}, {
 		.name = "show", .alias = "info", .args = "[PORT]",
 		.words = "port", .max = 1, .run = cmd_show,
-		.options = OPTIONS(),
+		.options = OPTIONS(OPT_NONE),
 		.help = "everything about one port",
 		.more = "The GPU is never woken for it, nor asked.",
 	}, {
 		.name = "users", .args = "[PORT]", .words = "port", .max = 1,
 		.run = cmd_users,
-		.options = OPTIONS(),
+		.options = OPTIONS(OPT_NONE),
 		.help = "who uses the GPU, and what would end it",
 		.more = "Without root only the caller's own processes are "
 			"listed. A node that all GPUs share (/dev/kfd, "
@@ -93,7 +92,7 @@ const struct verb verbs[] = {
 	}, {
 		.name = "cancel", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_cancel,
-		.options = OPTIONS(),
+		.options = OPTIONS(OPT_NONE),
 		.help = "stop a detach that still waits for users",
 	}, {
 		.name = "wait", .args = "[PORT]", .words = "port",
@@ -138,7 +137,7 @@ const struct verb verbs[] = {
 		.help = "bring the module to what the configuration says",
 	}, {
 		.name = "version", .no_module = true, .run = cmd_version,
-		.options = OPTIONS(),
+		.options = OPTIONS(OPT_NONE),
 		.help = "versions of program, interface and module",
 	},
 };

@@ -43,8 +43,7 @@ static struct json_object *nodes_json(const struct egpu_node *nodes, int count)
 	int i;
 
 	for (i = 0; i < count; i++)
-		json_object_array_add(array,
-				      json_object_new_string(nodes[i].name));
+		append_text(array, nodes[i].name);
 	return array;
 }
 
@@ -165,8 +164,7 @@ struct json_object *user_json(const struct egpu_process *process,
 	put_text(o, "comm", process->comm);
 	put_text(o, "kind", kind_name(process->kinds));
 	for (i = 0; i < process->nr_nodes; i++)
-		json_object_array_add(nodes, json_object_new_string(
-				      process->nodes[i]));
+		append_text(nodes, process->nodes[i]);
 	put(o, "nodes", nodes);
 	put(o, "active", process->active < 0 ? NULL :
 	    json_object_new_boolean(process->active));

@@ -140,17 +140,22 @@ static void podman_name(struct egpu_place *place, char *text)
 	struct json_object *list = json_tokener_parse(text), *id, *names;
 	size_t i;
 
-	for (i = 0; list && json_object_is_type(list, json_type_array) &&
-	     i < json_object_array_length(list); i++) {
+	if (!json_object_is_type(list, json_type_array)) {
+		json_object_put(list);
+		return;
+	}
+	for (i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *one = json_object_array_get_idx(list, i);
 
 		if (json_object_object_get_ex(one, "id", &id) &&
 		    !strcmp(json_object_get_string(id), place->id) &&
 		    json_object_object_get_ex(one, "names", &names) &&
-		    json_object_array_length(names))
+		    json_object_is_type(names, json_type_array) &&
+		    json_object_array_length(names)) {
+			names = json_object_array_get_idx(names, 0);
 			snprintf(place->name, sizeof(place->name), "%s",
-				 json_object_get_string(
-				 json_object_array_get_idx(names, 0)));
+				 json_object_get_string(names));
+		}
 	}
 	json_object_put(list);
 }

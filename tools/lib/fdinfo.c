@@ -56,7 +56,8 @@ static uint64_t bytes_of(const char *value)
 	char unit[8] = "";
 	unsigned long long number = 0;
 
-	sscanf(value, "%llu %7s", &number, unit);
+	if (sscanf(value, "%llu %7s", &number, unit) < 1)
+		return 0;
 	if (!strcmp(unit, "KiB"))
 		return number << 10;
 	if (!strcmp(unit, "MiB"))
