@@ -157,7 +157,9 @@ finish() {
 # power off (and the indicator off) written, as it cannot tell that the bit
 # does not exist.
 eject() {
-	is_empty "$1" || slot_power "$1" 0
+	if ! is_empty "$1"; then
+		eg detach "$1" -f > /dev/null || slot_power "$1" 0
+	fi
 	wait_empty "$1"
 	setpci -s "${PORT[$1]}" CAP_EXP+0x18.w=0700:0700
 	host wait-deleted "$(id_of "$1")" 5
