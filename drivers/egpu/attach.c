@@ -9,20 +9,25 @@
 
 #include "egpu.h"
 
-/* A driver may be binding right now: then its notification tells later. */
+/*
+ * A driver may be binding right now: then it counts as bound, until the
+ * notification tells otherwise.
+ */
 static void egpu_fn_adopt(struct egpu_fn *fn)
 {
 	struct device *dev = &fn->pdev->dev;
 
+	bool locked = device_trylock(dev);
+	struct device_driver *drv = READ_ONCE(dev->driver);
+
 	fn->found = true;
-	if (!device_trylock(dev))
-		return;
-	if (dev->driver && !egpu_bus_is_ours(dev->driver)) {
+	if (drv && !egpu_bus_is_ours(drv)) {
 		fn->bound = true;
 		fn->adopted = true;
-		strscpy(fn->driver, dev->driver->name, sizeof(fn->driver));
+		strscpy(fn->driver, dev_driver_string(dev), sizeof(fn->driver));
 	}
-	device_unlock(dev);
+	if (locked)
+		device_unlock(dev);
 }
 
 static int egpu_scan_one(struct pci_dev *pdev, void *data)
@@ -37,7 +42,7 @@ static int egpu_scan_one(struct pci_dev *pdev, void *data)
 	if (owner == port) {
 		mutex_lock(&port->lock);
 		fn = egpu_fn_find(port, pdev);
-		if (!fn) {
+		if (!fn && port->tracked) {
 			fn = egpu_fn_add(port, pdev);
 			if (fn)
 				egpu_fn_adopt(fn);
@@ -75,6 +80,27 @@ static void egpu_scan_hold(struct egpu_port *port)
 	}
 }
 
+/* An override that replaced ours before our probe() ran is its user's. */
+static void egpu_scan_review(struct egpu_port *port)
+{
+	struct egpu_pdevs *held __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_held);
+	struct egpu_fn *fn;
+	u32 i;
+
+	for (i = 0; held && i < held->nr; i++) {
+		if (egpu_override_matches(held->pdev[i], EGPU_NAME))
+			continue;
+		mutex_lock(&port->lock);
+		fn = egpu_fn_find(port, held->pdev[i]);
+		if (fn && !fn->held) {
+			fn->hold = false;
+			fn->override = true;
+		}
+		mutex_unlock(&port->lock);
+	}
+}
+
 /**
  * egpu_scan() - look what is below a port that is tracked now
  * @port: the port
@@ -84,11 +110,10 @@ static void egpu_scan_hold(struct egpu_port *port)
  */
 void egpu_scan(struct egpu_port *port)
 {
-	enum egpu_backend backend;
 	struct pci_bus *bus;
 
 	egpu_step_set(port, EGPU_STEP_SCAN);
-	backend = egpu_slot_backend(port);
+	egpu_slot_look(port);
 	pci_lock_rescan_remove();
 	bus = port->pdev->subordinate;
 	if (bus)
@@ -96,8 +121,8 @@ void egpu_scan(struct egpu_port *port)
 	pci_unlock_rescan_remove();
 	if (egpu_gate)
 		egpu_scan_hold(port);
+	egpu_scan_review(port);
 	guard(mutex)(&port->lock);
-	port->backend = backend;
 	port->scanned = true;
 }
 
@@ -237,21 +262,29 @@ static enum egpu_bit egpu_check_decide(struct egpu_port *port, u32 failed)
 	return EGPU_BIT_WAIT;
 }
 
-/* What ADD announced is in the middle of being scanned; wait for its end. */
-static void egpu_scan_barrier(struct egpu_port *port, char *name, size_t size)
+static bool egpu_fn_wants_rebind(struct egpu_fn *fn)
 {
-	struct pci_dev *pdev;
-	struct pci_bus *bus;
+	return fn->rebind;
+}
 
-	name[0] = '\0';
-	pci_lock_rescan_remove();
-	bus = port->pdev->subordinate;
-	if (bus) {
-		list_for_each_entry(pdev, &bus->devices, bus_list)
-			if (pdev->slot)
-				strscpy(name, pci_slot_name(pdev->slot), size);
+/* A detach that turned back had unbound the dock's other functions, too. */
+static void egpu_rebind(struct egpu_port *port)
+{
+	struct egpu_pdevs *others __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_wants_rebind);
+	struct egpu_fn *fn;
+	u32 i;
+
+	for (i = 0; others && i < others->nr; i++) {
+		mutex_lock(&port->lock);
+		fn = egpu_fn_find(port, others->pdev[i]);
+		if (fn)
+			fn->rebind = false;
+		mutex_unlock(&port->lock);
+		if (device_attach(&others->pdev[i]->dev) < 0)
+			pci_warn(others->pdev[i],
+				 "egpu: no driver could be bound\n");
 	}
-	pci_unlock_rescan_remove();
 }
 
 /**
@@ -263,21 +296,18 @@ static void egpu_scan_barrier(struct egpu_port *port, char *name, size_t size)
  */
 enum egpu_bit egpu_job_check(struct egpu_port *port)
 {
-	enum egpu_backend backend;
-	char name[EGPU_NAME_LEN];
 	struct egpu_fn *fn;
 	bool held = false;
 	u32 failed;
 
 	egpu_step_set(port, EGPU_STEP_CHECK);
-	egpu_scan_barrier(port, name, sizeof(name));
-	backend = egpu_slot_backend(port);
+	egpu_slot_look(port);
+	egpu_scan_review(port);
 	failed = egpu_check_functions(port);
+	if (!READ_ONCE(port->nr_gated))
+		egpu_rebind(port);
 
 	guard(mutex)(&port->lock);
-	port->backend = backend;
-	if (name[0])
-		strscpy(port->slot_name, name, sizeof(port->slot_name));
 	if (!port->nr_gated)
 		return EGPU_BIT_VACANT;
 	list_for_each_entry(fn, &port->functions, node)
@@ -326,6 +356,7 @@ enum egpu_bit egpu_job_release(struct egpu_port *port)
 	egpu_step_set(port, EGPU_STEP_PROBE);
 	for (i = 0; i < held->nr; i++)
 		egpu_fn_release(port, held->pdev[i], true);
+	egpu_rebind(port);
 	return EGPU_BIT_DONE;
 }
 
@@ -340,7 +371,11 @@ enum egpu_bit egpu_job_enable(struct egpu_port *port)
 	egpu_step_set(port, EGPU_STEP_SLOT_ON);
 	ret = egpu_slot_on(port);
 	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);
-	return ret ? EGPU_BIT_FAILED : EGPU_BIT_DONE;
+	if (ret)
+		return EGPU_BIT_FAILED;
+	egpu_scan(port);
+	bit = egpu_job_scan(port);
+	return bit == EGPU_BIT_COUNT ? EGPU_BIT_DONE : bit;
 }
 
 /* Bound and enabled, so memory decoding was on; a reset switches it off. */

@@ -87,21 +87,30 @@ bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev)
  * @pdev: the function; its device_lock is not held
  *
  * An override that somebody else set is theirs and stays.
+ *
+ * Return: true when it is held now, and was not before.
  */
-void egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev)
+bool egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev)
 {
 	int ret = egpu_override_claim(pdev, EGPU_NAME);
 	bool ours = !ret || egpu_override_matches(pdev, EGPU_NAME);
 	struct egpu_fn *fn;
+	bool new;
 
-	guard(mutex)(&port->lock);
+	mutex_lock(&port->lock);
 	fn = egpu_fn_find(port, pdev);
-	if (!fn)
-		return;
-	fn->hold = ours;
-	fn->override = ret == -EBUSY && !ours;
-	if (ret && !ours && !fn->override)
+	new = fn && ours && !fn->hold;
+	if (fn) {
+		fn->hold = ours;
+		fn->override = ret == -EBUSY && !ours;
+	}
+	mutex_unlock(&port->lock);
+	/* Forgotten meanwhile: nobody would ever take it back. */
+	if (!fn && !ret)
+		egpu_override_clear_if(pdev, EGPU_NAME);
+	else if (ret && ret != -EBUSY)
 		pci_warn(pdev, "egpu: cannot hold it back: %d\n", ret);
+	return new;
 }
 
 static bool egpu_fn_wants_hold(struct egpu_fn *fn)
@@ -114,8 +123,7 @@ static void egpu_bus_added(struct pci_dev *pdev)
 {
 	struct egpu_port *port __free(egpu_port) = NULL;
 	struct egpu_pdevs *hold __free(egpu_pdevs) = NULL;
-	struct egpu_fn *fn;
-	bool waits = false;
+	struct egpu_fn *fn = NULL;
 	u32 i;
 
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
@@ -126,26 +134,36 @@ static void egpu_bus_added(struct pci_dev *pdev)
 	if (!port)
 		return;
 	mutex_lock(&port->lock);
-	fn = egpu_fn_add(port, pdev);
+	if (READ_ONCE(port->tracked))
+		fn = egpu_fn_add(port, pdev);
 	if (fn)
 		egpu_event_function(port, EGPU_EVENT_FUNCTION_ADDED, pdev,
 				    NULL);
 	mutex_unlock(&port->lock);
-	if (!fn || !egpu_gate)
-		goto out;
-
-	hold = egpu_fn_snapshot(port, egpu_fn_wants_hold);
+	if (!fn)
+		return;
+	if (egpu_gate)
+		hold = egpu_fn_snapshot(port, egpu_fn_wants_hold);
 	for (i = 0; hold && i < hold->nr; i++)
 		egpu_fn_hold(port, hold->pdev[i]);
+	/*
+	 * What is held says so itself when our probe() has run; but a user may
+	 * replace our override before, so look when adding is over.
+	 */
+	if (READ_ONCE(port->nr_gated))
+		egpu_state_post(port, EGPU_BIT_APPEARED);
+}
 
-	mutex_lock(&port->lock);
-	fn = egpu_fn_find(port, pdev);
-	waits = fn && fn->hold;
-	mutex_unlock(&port->lock);
-out:
-	/* What is held tells when our probe() has run. */
-	if (fn && !waits && READ_ONCE(port->nr_gated))
-		egpu_state_post(port, EGPU_BIT_ARRIVED);
+/* Of two GPUs below a port one that goes is no loss of the port's. */
+static bool egpu_bus_is_loss(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	lockdep_assert_held(&port->lock);
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->gated && !egpu_fn_is_absent(port, fn->pdev))
+			return false;
+	return true;
 }
 
 static void egpu_bus_deleted(struct pci_dev *pdev)
@@ -157,16 +175,17 @@ static void egpu_bus_deleted(struct pci_dev *pdev)
 		egpu_port_gone(pdev);
 		return;
 	}
-	port = egpu_bus_lock(pdev, &fn);
-	if (!port)
-		return;
-	if (fn->gated && egpu_fn_is_absent(port, pdev))
-		egpu_state_post(port, EGPU_BIT_LOST);
-	if (fn->gated && port->nr_gated == 1)
-		egpu_state_post(port, EGPU_BIT_EMPTIED);
-	egpu_event_function(port, EGPU_EVENT_FUNCTION_REMOVED, pdev, NULL);
-	egpu_fn_del(port, fn);
-	egpu_bus_unlock(port);
+	/* Once, or once more where a port nearer to it was tracked later. */
+	while ((port = egpu_bus_lock(pdev, &fn))) {
+		if (fn->gated && egpu_bus_is_loss(port))
+			egpu_state_post(port, EGPU_BIT_LOST);
+		if (fn->gated && port->nr_gated == 1)
+			egpu_state_post(port, EGPU_BIT_EMPTIED);
+		egpu_event_function(port, EGPU_EVENT_FUNCTION_REMOVED, pdev,
+				    NULL);
+		egpu_fn_del(port, fn);
+		egpu_bus_unlock(port);
+	}
 }
 
 /* The driver core is about to call probe() or remove(). */
@@ -179,7 +198,7 @@ static void egpu_bus_busy(struct pci_dev *pdev, bool removing)
 	port = egpu_bus_lock(pdev, &fn);
 	if (!port)
 		return;
-	if (removing && fn->gated && egpu_fn_is_absent(port, pdev))
+	if (removing && fn->gated && egpu_bus_is_loss(port))
 		egpu_state_post(port, EGPU_BIT_LOST);
 	if (drv && !egpu_bus_is_ours(drv)) {
 		fn->busy_since = ktime_get_ns();
@@ -292,20 +311,18 @@ static struct notifier_block egpu_bus_nb = {
 static int egpu_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct egpu_port *port;
-	struct egpu_fn *fn, *other;
-	bool held, settled = true;
+	struct egpu_fn *fn;
+	bool held;
 
 	port = egpu_bus_lock(pdev, &fn);
 	if (!port)
 		return -ENODEV;
 	held = fn->hold;
-	if (held)
+	if (held) {
 		fn->held = true;
-	list_for_each_entry(other, &port->functions, node)
-		if (other->hold && !other->held)
-			settled = false;
-	if (held && settled)
+		/* The check waits until its siblings are added, too. */
 		egpu_state_post(port, EGPU_BIT_ARRIVED);
+	}
 	egpu_bus_unlock(port);
 	if (!held)
 		return -ENODEV;

@@ -49,6 +49,12 @@ struct egpu_ioctl {
 static const struct egpu_ioctl egpu_ioctls[];
 static u64 egpu_ioctl_mask(void);
 
+/* For what only shows more: no denial goes to the audit log. */
+static bool egpu_may_admin(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+}
+
 static struct egpu_port *egpu_cdev_port(u32 id, long *err)
 {
 	struct egpu_port *port = id ? egpu_port_get_by_id(id) : NULL;
@@ -165,10 +171,10 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 	info->reason = port->reason;
 	info->backend = port->backend;
 	info->policy = port->policy;
-	info->domain = pci_domain_nr(pdev->bus);
+	info->domain = port->domain;
 	info->bus = pdev->bus->number;
 	info->devfn = pdev->devfn;
-	pci_read_config_byte(pdev, PCI_SECONDARY_BUS, &info->secondary);
+	info->secondary = port->secondary;
 	info->generation = port->generation;
 	info->since_ns = port->since_ns;
 	info->step = port->step;
@@ -182,7 +188,7 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 	info->transaction = port->txn.id;
 	info->transaction_kind = port->txn.kind;
 	info->deadline_ns = port->txn.deadline_ns;
-	info->nr_users = capable(CAP_SYS_ADMIN) ? port->nr_users : -1;
+	info->nr_users = port->nr_users;
 	info->failed_checks = port->failed_checks;
 	info->ignored_checks = port->ignored_checks;
 	info->quarantine_losses = port->quarantine_losses;
@@ -235,7 +241,7 @@ static long egpu_ioctl_port_info(struct egpu_reader *reader,
 	struct egpu_port_info *info = &args->port_info;
 	u32 size = info->size, id = info->port;
 	struct egpu_port *port;
-	bool children, scanned;
+	bool children;
 	long ret = 0;
 
 	port = egpu_cdev_port(id, &ret);
@@ -248,15 +254,17 @@ static long egpu_ioctl_port_info(struct egpu_reader *reader,
 	children = egpu_port_has_children(port);
 	mutex_lock(&port->lock);
 	egpu_info_fill(info, port);
-	scanned = port->scanned;
 	mutex_unlock(&port->lock);
 	if (children) {
 		info->flags |= EGPU_PORT_CABLE;
 		if (info->state == EGPU_STATE_EMPTY)
 			info->state = egpu_port_derived_state(port);
 	}
-	if (scanned && !info->nr_functions && (info->state == EGPU_STATE_EMPTY ||
-				    info->state == EGPU_STATE_DETACHED))
+	if (!egpu_may_admin())
+		info->nr_users = -1;
+	if ((info->state == EGPU_STATE_EMPTY ||
+	     info->state == EGPU_STATE_DETACHED) &&
+	    !egpu_port_is_occupied(port))
 		info->flags |= EGPU_PORT_SAFE_TO_UNPLUG;
 	egpu_info_blocked(info);
 	egpu_port_put(port);
@@ -332,12 +340,13 @@ static u32 egpu_function_flags(const struct egpu_fn *fn)
 }
 
 static void egpu_function_fill(struct egpu_function *out,
-			       const struct egpu_fn *fn, bool privileged)
+			       const struct egpu_fn *fn, u32 domain,
+			       bool privileged)
 {
 	struct pci_dev *pdev = fn->pdev;
 	int i;
 
-	out->domain = pci_domain_nr(pdev->bus);
+	out->domain = domain;
 	out->bus = pdev->bus->number;
 	out->devfn = pdev->devfn;
 	out->vendor = pdev->vendor;
@@ -368,7 +377,7 @@ static int egpu_function_order(const void *a, const void *b)
 /* Return: an array of *@nr elements to kvfree(), or NULL without memory. */
 static struct egpu_function *egpu_functions_get(struct egpu_port *port, u32 *nr)
 {
-	bool privileged = capable(CAP_SYS_ADMIN);
+	bool privileged = egpu_may_admin();
 	struct egpu_function *functions;
 	struct egpu_fn *fn;
 	u32 count = 0;
@@ -381,7 +390,8 @@ static struct egpu_function *egpu_functions_get(struct egpu_port *port, u32 *nr)
 		return NULL;
 	*nr = 0;
 	list_for_each_entry(fn, &port->functions, node)
-		egpu_function_fill(&functions[(*nr)++], fn, privileged);
+		egpu_function_fill(&functions[(*nr)++], fn, port->domain,
+				   privileged);
 	sort(functions, *nr, sizeof(*functions), egpu_function_order, NULL);
 	return functions;
 }
@@ -417,7 +427,7 @@ static long egpu_ioctl_user_list(struct egpu_reader *reader,
 				 union egpu_args *args)
 {
 	struct egpu_user_list *list = &args->user_list;
-	bool privileged = capable(CAP_SYS_ADMIN);
+	bool privileged = egpu_may_admin();
 	struct egpu_users *users;
 	struct egpu_port *port;
 	long ret = 0;
@@ -520,12 +530,12 @@ static long egpu_detach_begin(struct egpu_port *port,
 			      struct egpu_detach *detach,
 			      struct egpu_accept **accept, bool children)
 {
-	bool cable = children && list_empty(&port->functions);
+	bool empty = port->state == EGPU_STATE_EMPTY;
 	long ret = egpu_may_begin(port);
 
 	if (ret)
 		return ret;
-	if (port->state == EGPU_STATE_EMPTY && !cable)
+	if (empty && !children && list_empty(&port->functions))
 		return -ENODEV;
 	if (!egpu_transaction_begin(port, EGPU_TRANSACTION_DETACH))
 		return -ENODEV;
@@ -536,7 +546,7 @@ static long egpu_detach_begin(struct egpu_port *port,
 			(u64)detach->wait_ms * NSEC_PER_MSEC;
 	swap(port->txn.accept, *accept);
 	detach->transaction = port->txn.id;
-	egpu_state_post(port, cable ? EGPU_BIT_CABLE : EGPU_BIT_DETACH);
+	egpu_state_post(port, empty ? EGPU_BIT_CABLE : EGPU_BIT_DETACH);
 	return 0;
 }
 
@@ -557,7 +567,8 @@ static long egpu_detach_port(struct egpu_port *port, struct egpu_detach *detach)
 	if (!ret && detach->flags & EGPU_DETACH_CHECK) {
 		mutex_lock(&port->lock);
 		ret = egpu_may_begin(port);
-		if (!ret && port->state == EGPU_STATE_EMPTY && !children)
+		if (!ret && port->state == EGPU_STATE_EMPTY && !children &&
+		    list_empty(&port->functions))
 			ret = -ENODEV;
 		mutex_unlock(&port->lock);
 		if (!ret)
@@ -699,6 +710,8 @@ static long egpu_config_apply(struct egpu_port *port,
 	}
 	if (config->flags & EGPU_CONFIG_FORGET)
 		egpu_state_post(port, EGPU_BIT_FORGET);
+	if (config->flags & EGPU_CONFIG_TRACK)
+		clear_bit(EGPU_BIT_FORGET, &port->pending);
 	egpu_event_prepare(&event, port, EGPU_EVENT_CONFIG);
 	egpu_event_send(port, &event);
 	return 0;
@@ -812,6 +825,8 @@ static long egpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 	if (size < entry->min)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&args, entry->size, user, size);
 	if (ret)
 		return ret;
@@ -827,7 +842,7 @@ static long egpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 static int egpu_open(struct inode *inode, struct file *file)
 {
 	struct egpu_reader *reader =
-		egpu_reader_create(capable(CAP_SYS_ADMIN));
+		egpu_reader_create(egpu_may_admin());
 
 	if (!reader)
 		return -ENOMEM;

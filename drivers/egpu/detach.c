@@ -6,6 +6,7 @@
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/vgaarb.h>
 
 #include "egpu.h"
@@ -20,11 +21,25 @@ static bool egpu_port_has_boot_display(struct egpu_port *port)
 {
 	struct egpu_fn *fn;
 
-	lockdep_assert_held(&port->lock);
+	guard(mutex)(&port->lock);
 	list_for_each_entry(fn, &port->functions, node)
 		if (fn->found && vga_default_device() == fn->pdev)
 			return true;
 	return false;
+}
+
+static bool egpu_boot_display_below(struct egpu_port *port)
+{
+	bool found = egpu_port_has_boot_display(port);
+	struct egpu_port *child;
+	u32 id = 0;
+
+	while (!found && (child = egpu_port_next_below(port, id))) {
+		id = child->id;
+		found = egpu_port_has_boot_display(child);
+		egpu_port_put(child);
+	}
+	return found;
 }
 
 /**
@@ -42,12 +57,8 @@ int egpu_detach_precheck(struct egpu_port *port,
 			 const struct egpu_accept *accept, bool force)
 {
 	struct egpu_users *users __free(egpu_users) = NULL;
-	bool boot;
 
-	mutex_lock(&port->lock);
-	boot = egpu_port_has_boot_display(port);
-	mutex_unlock(&port->lock);
-	if (boot)
+	if (egpu_boot_display_below(port))
 		return -EPERM;
 	users = egpu_users_find(port, false);
 	if (IS_ERR(users))
@@ -90,47 +101,73 @@ enum egpu_bit egpu_job_users(struct egpu_port *port)
 	return ret ? egpu_check_result(port, ret) : EGPU_BIT_DONE;
 }
 
-/* Take back the holds of what is bound still; what was held stays so. */
-static void egpu_unhold(struct egpu_port *port, struct egpu_pdevs *pdevs)
+/* Take back the holds that this detach set. */
+static void egpu_unhold(struct egpu_port *port)
 {
+	struct egpu_pdevs *gated __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_fn_is_gated);
 	struct egpu_fn *fn;
 	bool clear;
 	u32 i;
 
-	for (i = 0; i < pdevs->nr; i++) {
+	for (i = 0; gated && i < gated->nr; i++) {
 		mutex_lock(&port->lock);
-		fn = egpu_fn_find(port, pdevs->pdev[i]);
-		clear = fn && fn->hold && fn->bound;
-		if (clear)
+		fn = egpu_fn_find(port, gated->pdev[i]);
+		clear = fn && fn->new_hold;
+		if (clear) {
+			fn->new_hold = false;
 			fn->hold = false;
+		}
 		mutex_unlock(&port->lock);
 		if (clear)
-			egpu_override_clear_if(pdevs->pdev[i], EGPU_NAME);
+			egpu_override_clear_if(gated->pdev[i], EGPU_NAME);
 	}
 }
 
-/* Return: 0, -EBUSY, -ECANCELED, -EPERM, -ENOMEM; on failure all is as before. */
+static void egpu_hold_again(struct egpu_port *port, struct pci_dev *pdev)
+{
+	struct egpu_fn *fn;
+
+	if (!egpu_fn_hold(port, pdev))
+		return;
+	guard(mutex)(&port->lock);
+	fn = egpu_fn_find(port, pdev);
+	if (fn)
+		fn->new_hold = true;
+}
+
+/*
+ * Hold, then look again: nobody binds any more, but did somebody open it
+ * meanwhile?
+ *
+ * Return: 0, -EBUSY, -EPERM, -ENOMEM.
+ */
 static int egpu_unbind_prepare(struct egpu_port *port)
 {
 	struct egpu_pdevs *gated __free(egpu_pdevs) =
 		egpu_fn_snapshot(port, egpu_fn_is_gated);
-	int ret;
 	u32 i;
 
 	if (!gated)
 		return -ENOMEM;
 	egpu_step_set(port, EGPU_STEP_HOLD);
 	for (i = 0; i < gated->nr; i++)
-		egpu_fn_hold(port, gated->pdev[i]);
-
-	/* Nobody binds any more; did somebody open it meanwhile? */
+		egpu_hold_again(port, gated->pdev[i]);
 	egpu_step_set(port, EGPU_STEP_USERS);
-	ret = egpu_txn_check(port);
-	if (!ret && !egpu_job_commit(port))
-		ret = -ECANCELED;
-	if (ret)
-		egpu_unhold(port, gated);
-	return ret;
+	return egpu_txn_check(port);
+}
+
+/* What is not held says that it wants its driver back if the detach fails. */
+static void egpu_note_rebind(struct egpu_port *port, struct pci_dev *pdev)
+{
+	struct egpu_fn *fn;
+
+	guard(mutex)(&port->lock);
+	fn = egpu_fn_find(port, pdev);
+	if (!fn)
+		return;
+	fn->new_hold = false;	/* committed: it stays */
+	fn->rebind = !fn->hold && fn->bound;
 }
 
 /*
@@ -149,136 +186,83 @@ static int egpu_unbind_all(struct egpu_port *port)
 	egpu_step_set(port, EGPU_STEP_REMOVE);
 	for (i = all->nr; i > 0; i--) {
 		dev = &all->pdev[i - 1]->dev;
+		egpu_note_rebind(port, all->pdev[i - 1]);
 		if (!egpu_bus_is_ours(READ_ONCE(dev->driver)))
 			device_release_driver(dev);
 	}
 	return 0;
 }
 
+/* Below a cable port the slot is left to that one. */
 static bool egpu_park(struct egpu_port *port)
 {
 	guard(mutex)(&port->lock);
-	port->parked = port->txn.parent != 0;
+	port->parked = port->txn.parent && egpu_job_is_current(port);
 	return port->parked;
-}
-
-/**
- * egpu_job_unbind() - hold, look again, unbind, slot off
- * @port: the port
- *
- * Below a cable port the slot is left to that one.
- */
-enum egpu_bit egpu_job_unbind(struct egpu_port *port)
-{
-	int ret;
-
-	ret = egpu_unbind_prepare(port);
-	if (ret == -ECANCELED) {
-		egpu_job_result(port, ECANCELED, EGPU_REASON_CANCELLED);
-		return EGPU_BIT_BACK;
-	}
-	if (ret == -EBUSY)
-		return egpu_check_result(port, ret);
-	if (!ret)
-		ret = egpu_unbind_all(port);
-	if (ret) {
-		egpu_job_result(port, -ret, ret == -EPERM ?
-				EGPU_REASON_BOOT_DISPLAY :
-				EGPU_REASON_BIND_FAILED);
-		return EGPU_BIT_BACK;
-	}
-	if (egpu_park(port))
-		return EGPU_BIT_PARKED;
-
-	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
-	ret = egpu_slot_off(port);
-	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);
-	return ret ? EGPU_BIT_FAILED : EGPU_BIT_DONE;
-}
-
-enum egpu_bit egpu_job_presence(struct egpu_port *port)
-{
-	int present = egpu_slot_presence(port);
-
-	guard(mutex)(&port->lock);
-	port->absent = present ? 0 : port->absent + 1;
-	return port->absent >= 2 ? EGPU_BIT_ABSENT : EGPU_BIT_COUNT;
 }
 
 /* A cable port: its transaction is the parent of one on each port below. */
 
-/* Return: 0, or errno when this child cannot begin. */
-static int egpu_child_begin(struct egpu_port *port, struct egpu_port *child)
+static bool egpu_child_is_done(struct egpu_port *child)
 {
-	struct egpu_transaction parent;
-	int ret = 0;
+	lockdep_assert_held(&child->lock);
+	return list_empty(&child->functions) ||
+	       child->state == EGPU_STATE_DETACHED;
+}
 
-	mutex_lock(&port->lock);
-	parent = port->txn;
-	if (parent.accept)
-		kref_get(&parent.accept->kref);
-	mutex_unlock(&port->lock);
+/* Return: 0, or -EBUSY when this child cannot begin. */
+static int egpu_child_begin(struct egpu_port *child,
+			    const struct egpu_transaction *parent)
+{
+	guard(mutex)(&child->lock);
+	if (egpu_child_is_done(child) || child->state == EGPU_STATE_LOST)
+		return 0;
+	if (child->txn.id ||
+	    !egpu_transaction_begin(child, EGPU_TRANSACTION_DETACH))
+		return -EBUSY;
+	child->txn.parent = parent->id;
+	child->txn.force = parent->force;
+	child->txn.wait_ms = parent->wait_ms;
+	child->txn.deadline_ns = parent->deadline_ns;
+	child->txn.accept = parent->accept;
+	if (parent->accept)
+		kref_get(&parent->accept->kref);
+	egpu_state_post(child, child->state == EGPU_STATE_EMPTY ?
+			EGPU_BIT_CABLE : EGPU_BIT_DETACH);
+	return 0;
+}
 
-	mutex_lock(&child->lock);
-	if (list_empty(&child->functions) ||
-	    child->state == EGPU_STATE_DETACHED) {
-		ret = 0;
-	} else if (child->txn.id) {
-		ret = EBUSY;
-	} else if (!egpu_transaction_begin(child, EGPU_TRANSACTION_DETACH)) {
-		ret = EBUSY;
-	} else {
-		child->txn.parent = parent.id;
-		child->txn.force = parent.force;
-		child->txn.wait_ms = parent.wait_ms;
-		child->txn.deadline_ns = parent.deadline_ns;
-		swap(child->txn.accept, parent.accept);
-		egpu_state_post(child, EGPU_BIT_DETACH);
-	}
-	mutex_unlock(&child->lock);
-	egpu_accept_put(parent.accept);
-	return ret;
+/* Past its unbind, gone, or lost: loss of one child is that child's. */
+static int egpu_child_poll(struct egpu_port *child, u32 parent)
+{
+	guard(mutex)(&child->lock);
+	if (egpu_child_is_done(child))
+		return 0;
+	if (child->state == EGPU_STATE_LOST)
+		return -EAGAIN;
+	if (child->txn.parent != parent)
+		return -EBUSY;
+	return child->parked ? 0 : -EAGAIN;
 }
 
 /*
- * Return: 0 all children are past their unbind, -EAGAIN not yet, -ECANCELED
- * one was cancelled, -EBUSY one refused or failed.
+ * Return: 0 all children are past their unbind, -EAGAIN not yet, -EBUSY one
+ * refused, failed or was cancelled.
  */
 static int egpu_children_poll(struct egpu_port *port, u32 parent)
 {
 	struct egpu_port *child;
+	bool wait = false;
 	int ret = 0;
 	u32 id = 0;
 
-	while ((child = egpu_port_next_below(port, id))) {
+	while (ret != -EBUSY && (child = egpu_port_next_below(port, id))) {
 		id = child->id;
-		mutex_lock(&child->lock);
-		if (list_empty(&child->functions) ||
-		    child->state == EGPU_STATE_DETACHED)
-			; /* nothing to wait for */
-		else if (child->txn.parent != parent)
-			ret = -EBUSY;
-		else if (child->parked && atomic_read(&child->cancel))
-			ret = -ECANCELED;
-		else if (!child->parked && !ret)
-			ret = -EAGAIN;
-		mutex_unlock(&child->lock);
+		ret = egpu_child_poll(child, parent);
+		wait |= ret == -EAGAIN;
 		egpu_port_put(child);
 	}
-	return ret == -EAGAIN && atomic_read(&port->cancel) ? -ECANCELED : ret;
-}
-
-static int egpu_children_wait(struct egpu_port *port, u32 parent)
-{
-	int ret, seen;
-
-	do {
-		seen = egpu_child_seen();
-		ret = egpu_children_poll(port, parent);
-		if (ret == -EAGAIN)
-			egpu_child_wait(seen);
-	} while (ret == -EAGAIN);
-	return ret;
+	return ret == -EBUSY ? ret : wait ? -EAGAIN : 0;
 }
 
 static void egpu_children_release(struct egpu_port *port, u32 parent)
@@ -290,7 +274,7 @@ static void egpu_children_release(struct egpu_port *port, u32 parent)
 		id = child->id;
 		mutex_lock(&child->lock);
 		if (child->txn.id && child->txn.parent == parent) {
-			clear_bit(EGPU_BIT_DETACH, &child->pending);
+			atomic_set(&child->cancel, 1);
 			egpu_state_post(child, EGPU_BIT_RELEASE);
 		}
 		mutex_unlock(&child->lock);
@@ -298,61 +282,162 @@ static void egpu_children_release(struct egpu_port *port, u32 parent)
 	}
 }
 
-static int egpu_children_detach(struct egpu_port *port, u32 parent)
+static void egpu_children_cancel(struct egpu_port *port)
+{
+	u32 parent;
+
+	mutex_lock(&port->lock);
+	parent = port->txn.id;
+	mutex_unlock(&port->lock);
+	egpu_children_release(port, parent);
+}
+
+/* Return: 0, or -EBUSY when a child cannot begin; once a transaction. */
+static int egpu_children_begin(struct egpu_port *port,
+			       const struct egpu_transaction *txn)
 {
 	struct egpu_port *child;
 	int ret = 0;
 	u32 id = 0;
 
+	if (txn->children)
+		return 0;
 	while (!ret && (child = egpu_port_next_below(port, id))) {
 		id = child->id;
-		ret = -egpu_child_begin(port, child);
+		ret = egpu_child_begin(child, txn);
 		egpu_port_put(child);
 	}
-	if (!ret)
-		ret = egpu_children_wait(port, parent);
-	if (!ret && !egpu_job_commit(port))
-		ret = -ECANCELED;
-	if (ret)
-		egpu_children_release(port, parent);
+	mutex_lock(&port->lock);
+	if (port->txn.id == txn->id)
+		port->txn.children = true;
+	mutex_unlock(&port->lock);
 	return ret;
 }
 
-/**
- * egpu_job_cable() - detach all ports below, then this one's own slot
- * @port: the cable port
+/*
+ * All ports below go past their unbind, or none does: one that refuses, or is
+ * cancelled, releases all.
  *
- * All children go past their unbind, or none does: one that refuses, or is
- * cancelled, releases all. Then pciehp leaves the ports below, and the slot
- * operation of the outermost port removes everything.
+ * Return: 0, -EAGAIN to be continued, -EBUSY, -ETIMEDOUT, -ECANCELED.
  */
-enum egpu_bit egpu_job_cable(struct egpu_port *port)
+static int egpu_children_detach(struct egpu_port *port)
 {
-	struct egpu_nested *nested;
-	u32 parent;
+	struct egpu_transaction txn;
 	int ret;
 
 	mutex_lock(&port->lock);
-	parent = port->txn.id;
+	txn = port->txn;
+	if (txn.accept)
+		kref_get(&txn.accept->kref);
 	mutex_unlock(&port->lock);
-	egpu_step_set(port, EGPU_STEP_CHILDREN);
-	ret = egpu_children_detach(port, parent);
-	if (ret) {
-		egpu_job_result(port, -ret, ret == -ECANCELED ?
-				EGPU_REASON_CANCELLED : EGPU_REASON_CHILD);
-		return EGPU_BIT_VACANT;
-	}
+	ret = egpu_children_begin(port, &txn);
+	if (!ret)
+		ret = egpu_children_poll(port, txn.id);
+	if (ret == -EBUSY && txn.wait_ms && txn.deadline_ns &&
+	    ktime_get_ns() >= txn.deadline_ns)
+		ret = -ETIMEDOUT;
+	if (ret == -EAGAIN && atomic_read(&port->cancel))
+		ret = -ECANCELED;
+	if (ret && ret != -EAGAIN)
+		egpu_children_release(port, txn.id);
+	egpu_accept_put(txn.accept);
+	return ret;
+}
+
+static bool egpu_detach_continues(struct egpu_port *port)
+{
+	guard(mutex)(&port->lock);
+	return port->txn.children;
+}
+
+/* Slot off; on failure what had been put to rest for it is woken again. */
+static int egpu_unbind_slot(struct egpu_port *port, bool children)
+{
+	struct egpu_nested *nested = NULL;
+	int ret;
 
 	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
-	nested = egpu_slot_quiet_nested(port);
-	ret = nested ? egpu_slot_off(port) : -ENOMEM;
+	if (children) {
+		nested = egpu_slot_quiet_nested(port);
+		if (!nested)
+			return -ENOMEM;
+	}
+	ret = egpu_slot_off(port);
 	if (ret && nested)
 		egpu_slot_wake_nested(nested);
+	if (ret && children)
+		egpu_children_cancel(port);
 	if (nested)
 		egpu_slot_free_nested(nested);
-	if (!ret)
-		return EGPU_BIT_DONE;
-	egpu_children_release(port, parent);
-	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);
-	return EGPU_BIT_FAILED;
+	return ret;
 }
+
+/* Everything is as before; tell why. */
+static enum egpu_bit egpu_turn_back(struct egpu_port *port, int ret)
+{
+	enum egpu_reason reason = EGPU_REASON_CHILD;
+
+	egpu_unhold(port);
+	if (ret == -ECANCELED)
+		reason = EGPU_REASON_CANCELLED;
+	else if (ret == -EPERM)
+		reason = EGPU_REASON_BOOT_DISPLAY;
+	egpu_job_result(port, -ret, reason);
+	return EGPU_BIT_BACK;
+}
+
+/**
+ * egpu_job_unbind() - hold, look again, unbind, slot off
+ * @port: the port
+ *
+ * With ports below: those first, all of them; while they take their time the
+ * job ends and is continued, so that it neither blocks suspend nor a CANCEL.
+ */
+enum egpu_bit egpu_job_unbind(struct egpu_port *port)
+{
+	bool children = egpu_port_has_children(port);
+	int ret = 0;
+
+	if (!egpu_detach_continues(port))
+		ret = egpu_unbind_prepare(port);
+	if (ret == -EBUSY) {
+		egpu_unhold(port);
+		return egpu_check_result(port, ret);
+	}
+	if (!ret && children) {
+		egpu_step_set(port, EGPU_STEP_CHILDREN);
+		ret = egpu_children_detach(port);
+	}
+	if (ret == -EAGAIN) {
+		egpu_job_again(port, EGPU_CHILDREN_MS);
+		return EGPU_BIT_COUNT;
+	}
+	if (!ret && !egpu_job_commit(port)) {
+		ret = -ECANCELED;
+		egpu_children_cancel(port);
+	}
+	if (ret)
+		return egpu_turn_back(port, ret);
+
+	ret = egpu_unbind_all(port);
+	if (!ret && egpu_park(port))
+		return EGPU_BIT_PARKED;
+	if (!ret)
+		ret = egpu_unbind_slot(port, children);
+	egpu_job_result(port, -ret, EGPU_REASON_SLOT_FAILED);
+	return ret ? EGPU_BIT_FAILED : EGPU_BIT_DONE;
+}
+
+enum egpu_bit egpu_job_presence(struct egpu_port *port)
+{
+	int present = egpu_slot_presence(port);
+
+	/* Something is below again, and it is no GPU: then it is not detached. */
+	if (present && egpu_slot_is_occupied(port) &&
+	    !READ_ONCE(port->nr_gated))
+		return EGPU_BIT_ABSENT;
+	guard(mutex)(&port->lock);
+	port->absent = present ? 0 : port->absent + 1;
+	return port->absent >= 2 ? EGPU_BIT_ABSENT : EGPU_BIT_COUNT;
+}
+

@@ -45,6 +45,7 @@
 
 #define EGPU_DRAIN_LOOK_MS	200	/* between two looks for users */
 #define EGPU_PRESENCE_MS	250	/* between two reads of presence */
+#define EGPU_CHILDREN_MS	50	/* between two looks at the ports below */
 #define EGPU_WATCH_MS		1000	/* between two looks at error states */
 #define EGPU_READABLE_MS	2000	/* id readable so long: reset is over */
 #define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
@@ -57,8 +58,8 @@
  * @EGPU_JOB_CHECK: check what is held, decide on admission
  * @EGPU_JOB_RELEASE: clear the holds, bind
  * @EGPU_JOB_USERS: look for users
- * @EGPU_JOB_UNBIND: hold, look for users again, unbind, slot off
- * @EGPU_JOB_CABLE: the same for the ports below, then the own slot
+ * @EGPU_JOB_UNBIND: hold, look for users again, let the ports below do the
+ *	same, unbind, slot off
  * @EGPU_JOB_ENABLE: slot on, or rescan
  * @EGPU_JOB_PRESENCE: read presence
  * @EGPU_JOB_RECOVERY: after an error: is the device usable?
@@ -70,7 +71,6 @@ enum egpu_job {
 	EGPU_JOB_RELEASE,
 	EGPU_JOB_USERS,
 	EGPU_JOB_UNBIND,
-	EGPU_JOB_CABLE,
 	EGPU_JOB_ENABLE,
 	EGPU_JOB_PRESENCE,
 	EGPU_JOB_RECOVERY,
@@ -84,6 +84,8 @@ enum egpu_job {
  * @gated: display, accelerator, or their sibling
  * @hold: our override was set, and not released yet
  * @held: our pci_driver is bound to it
+ * @new_hold: the hold was set by the detach that runs; undone with it
+ * @rebind: unbound by a detach, though not gated; bound again with the rest
  * @override: a user's override claimed it; never touched
  * @adopted: was bound when egpu came
  * @probe_failed: a driver tried to bind and did not: deferred, or failed
@@ -106,7 +108,9 @@ struct egpu_fn {
 	u64 generation;
 	bool gated;
 	bool hold;
+	bool new_hold;
 	bool held;
+	bool rebind;
 	bool override;
 	bool adopted;
 	bool found;
@@ -146,6 +150,7 @@ struct egpu_accept {
  * @accept: users to ignore, may be NULL
  * @parent: id of the cable port's transaction, 0: none
  * @seen_users: number that was told last
+ * @children: the ports below were asked to detach
  */
 struct egpu_transaction {
 	u32 id;
@@ -156,6 +161,7 @@ struct egpu_transaction {
 	struct egpu_accept *accept;
 	u32 parent;
 	u32 seen_users;
+	bool children;
 };
 
 /**
@@ -166,6 +172,7 @@ struct egpu_transaction {
  * @pdev: the port, with a reference for the object's whole life
  * @topology: EGPU_PORT_* that the hardware says; constant
  * @dpc_cap: offset of the DPC capability, or 0; constant
+ * @domain: PCI domain, constant; kept since a bus can outlive its host bridge
  * @lock: protects all that follows but @pending, the work items and @cancel
  * @state: enum egpu_state, changed by state.c alone
  * @reason: why
@@ -191,6 +198,7 @@ struct egpu_transaction {
  * @step_error: errno of the step that failed last
  * @step_driver: in whose probe() or remove() it is
  * @absent: presence reads in a row that said absent
+ * @secondary: bus number below, as seen at the last job
  * @quarantine_losses: so many losses ...
  * @quarantine_window_ms: ... in so long a time begin the quarantine; 0: never
  * @loss_ns: when the last losses were
@@ -199,6 +207,7 @@ struct egpu_transaction {
  * @slot_name: below /sys/bus/pci/slots
  * @job_want: the job to run next
  * @job_seq: number of the job wanted last; results of older ones are dropped
+ * @job_running: number of the job that runs, or ran last
  * @job_pinned: the job work holds a reference to the module
  * @job_error: errno of the last result
  * @job_reason: its reason
@@ -216,6 +225,7 @@ struct egpu_port {
 	struct pci_dev *pdev;
 	u32 topology;
 	u16 dpc_cap;
+	u32 domain;
 
 	struct mutex lock;
 	enum egpu_state state;
@@ -243,6 +253,7 @@ struct egpu_port {
 	u32 step_error;
 	char step_driver[EGPU_NAME_LEN];
 	u32 absent;
+	u8 secondary;
 	u32 quarantine_losses;
 	u32 quarantine_window_ms;
 	u64 loss_ns[EGPU_QUARANTINE_LOSSES_MAX];
@@ -251,6 +262,7 @@ struct egpu_port {
 	char slot_name[EGPU_NAME_LEN];
 	enum egpu_job job_want;
 	u32 job_seq;
+	u32 job_running;
 	int job_error;
 	enum egpu_reason job_reason;
 
@@ -282,6 +294,7 @@ struct egpu_port *egpu_port_next_below(struct egpu_port *port, u32 after);
 bool egpu_port_is_below(const struct egpu_port *child,
 			const struct egpu_port *port);
 bool egpu_port_has_children(struct egpu_port *port);
+bool egpu_port_is_occupied(struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);
@@ -316,7 +329,7 @@ int egpu_bus_init(void);
 void egpu_bus_quiesce(void);
 void egpu_bus_exit(void);
 bool egpu_bus_is_ours(struct device_driver *drv);
-void egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev);
+bool egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev);
 bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev);
 
 /* state.c */
@@ -327,6 +340,8 @@ void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
 void egpu_step_set(struct egpu_port *port, enum egpu_step step);
 bool egpu_job_commit(struct egpu_port *port);
+bool egpu_job_is_current(struct egpu_port *port);
+void egpu_job_again(struct egpu_port *port, unsigned int ms);
 void egpu_job_result(struct egpu_port *port, int error,
 		     enum egpu_reason reason);
 u32 egpu_transaction_begin(struct egpu_port *port, u32 kind);
@@ -334,9 +349,7 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 			  enum egpu_reason reason);
 void egpu_accept_put(struct egpu_accept *accept);
 bool egpu_state_is_busy(void);
-void egpu_child_wake(void);
-int egpu_child_seen(void);
-void egpu_child_wait(int seen);
+void egpu_state_stop(void);
 
 /* attach.c, detach.c: a job each; they return the bit that tells the result */
 void egpu_scan(struct egpu_port *port);
@@ -347,7 +360,6 @@ enum egpu_bit egpu_job_enable(struct egpu_port *port);
 enum egpu_bit egpu_job_recovery(struct egpu_port *port);
 enum egpu_bit egpu_job_users(struct egpu_port *port);
 enum egpu_bit egpu_job_unbind(struct egpu_port *port);
-enum egpu_bit egpu_job_cable(struct egpu_port *port);
 enum egpu_bit egpu_job_presence(struct egpu_port *port);
 bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
@@ -357,6 +369,8 @@ int egpu_detach_precheck(struct egpu_port *port,
 
 /* slot.c */
 enum egpu_backend egpu_slot_backend(struct egpu_port *port);
+void egpu_slot_look(struct egpu_port *port);
+bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);

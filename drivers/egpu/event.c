@@ -344,7 +344,7 @@ void egpu_event_prepare(struct egpu_event *event, struct egpu_port *port,
 	event->port = port->id;
 	event->generation = port->generation;
 	event->transaction = port->txn.id;
-	event->domain = pci_domain_nr(port->pdev->bus);
+	event->domain = port->domain;
 	event->bus = port->pdev->bus->number;
 	event->devfn = port->pdev->devfn;
 }
@@ -452,7 +452,7 @@ void egpu_event_function(struct egpu_port *port, enum egpu_event_type type,
 	struct egpu_event event;
 
 	egpu_event_prepare(&event, port, type);
-	event.domain = pci_domain_nr(pdev->bus);
+	event.domain = port->domain;
 	event.bus = pdev->bus->number;
 	event.devfn = pdev->devfn;
 	strscpy(event.name, name ?: "", sizeof(event.name));

@@ -122,6 +122,7 @@ static void egpu_stop(void)
 	u32 id;
 
 	egpu_bus_quiesce();
+	egpu_state_stop();
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
 		id = port->id;
 		egpu_state_quiesce(port);
@@ -146,23 +147,23 @@ static int __init egpu_init(void)
 	ret = egpu_state_init();
 	if (ret)
 		goto err_port;
-	ret = egpu_cdev_init();
-	if (ret)
-		goto err_state;
 	ret = register_pm_notifier(&egpu_pm_nb);
 	if (ret)
-		goto err_cdev;
+		goto err_state;
 	ret = egpu_bus_init();
 	if (ret)
 		goto err_pm;
 	egpu_port_discover();
+	/* Last: an open file must not outlive a load that fails. */
+	ret = egpu_cdev_init();
+	if (ret)
+		goto err_stop;
 	return 0;
 
+err_stop:
+	egpu_stop();
 err_pm:
 	unregister_pm_notifier(&egpu_pm_nb);
-err_cdev:
-	egpu_cdev_quiesce();
-	egpu_cdev_exit();
 err_state:
 	egpu_state_exit();
 err_port:

@@ -118,6 +118,7 @@ static struct egpu_port *egpu_port_alloc(struct pci_dev *pdev)
 	INIT_LIST_HEAD(&port->node);
 	INIT_LIST_HEAD(&port->functions);
 	port->pdev = pci_dev_get(pdev);
+	port->domain = pci_domain_nr(pdev->bus);
 	port->topology = egpu_port_topology(pdev);
 	port->dpc_cap = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_DPC);
 	port->policy = egpu_default_policy;
@@ -313,6 +314,26 @@ bool egpu_port_has_children(struct egpu_port *port)
 	return child;
 }
 
+/* Is any function recorded below it, or below a tracked port below it? */
+bool egpu_port_is_occupied(struct egpu_port *port)
+{
+	struct egpu_port *child;
+	bool occupied;
+	u32 id = 0;
+
+	mutex_lock(&port->lock);
+	occupied = !port->scanned || !list_empty(&port->functions);
+	mutex_unlock(&port->lock);
+	while (!occupied && (child = egpu_port_next_below(port, id))) {
+		id = child->id;
+		mutex_lock(&child->lock);
+		occupied = !child->scanned || !list_empty(&child->functions);
+		mutex_unlock(&child->lock);
+		egpu_port_put(child);
+	}
+	return occupied;
+}
+
 /* The outermost tracked port above, or the port itself. */
 u32 egpu_port_cable_id(struct egpu_port *port)
 {
@@ -369,8 +390,11 @@ static void egpu_fn_gate(struct egpu_port *port, struct egpu_fn *fn)
 {
 	if (fn->gated)
 		return;
-	if (!port->nr_gated)
+	if (!port->nr_gated) {
 		port->counters.arrivals++;
+		port->generation++;
+	}
+	fn->generation = port->generation;
 	fn->gated = true;
 	port->nr_gated++;
 }
@@ -428,8 +452,6 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 	fn = kmem_cache_zalloc(egpu_fn_cache, GFP_KERNEL);
 	if (!fn)
 		return NULL;
-	if (list_empty(&port->functions))
-		port->generation++;
 	fn->pdev = pci_dev_get(pdev);
 	fn->generation = port->generation;
 	fn->error_state = READ_ONCE(pdev->error_state);

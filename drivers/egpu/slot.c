@@ -13,6 +13,13 @@
 
 #define EGPU_TRYLOCK_MS 10
 
+/* The number under which pciehp registers its slot. */
+#ifdef PCI_SLOT_ALL_DEVICES
+#define EGPU_SLOT_NR PCI_SLOT_ALL_DEVICES
+#else
+#define EGPU_SLOT_NR 0
+#endif
+
 static int egpu_service_match(struct device *dev, void *data)
 {
 	struct device_driver *drv = READ_ONCE(dev->driver);
@@ -76,10 +83,12 @@ static int egpu_slot_op(struct pci_bus *bus, bool on)
 	int ret = -ENODEV;
 
 	/* It exists while pciehp is bound; this takes a reference. */
-	slot = pci_create_slot(bus, 0, EGPU_NAME, NULL);
+	slot = pci_create_slot(bus, EGPU_SLOT_NR, EGPU_NAME, NULL);
 	if (IS_ERR(slot))
 		return PTR_ERR(slot);
 	hotplug = slot->hotplug;
+	if (!hotplug)
+		ret = -ENXIO;
 	if (hotplug && on && hotplug->ops->enable_slot)
 		ret = hotplug->ops->enable_slot(hotplug);
 	else if (hotplug && !on && hotplug->ops->disable_slot)
@@ -91,6 +100,7 @@ static int egpu_slot_op(struct pci_bus *bus, bool on)
 /*
  * Return: what pciehp's operation says, 0 or
  *  * -ENODEV	it is in that state already, or there is no card, or no pciehp
+ *  * -ENXIO	pciehp's slot has a number that this kernel should not give it
  *  * -EINVAL	its power is off already
  */
 static int egpu_pciehp_op(struct egpu_port *port, bool on)
@@ -109,7 +119,8 @@ static int egpu_pciehp_op(struct egpu_port *port, bool on)
 	return ret;
 }
 
-static bool egpu_bus_is_occupied(struct egpu_port *port)
+/* Is anything below, recorded or not? */
+bool egpu_slot_is_occupied(struct egpu_port *port)
 {
 	struct pci_bus *bus;
 	bool occupied;
@@ -132,6 +143,19 @@ static int egpu_hotplug_below(struct pci_dev *pdev, void *data)
 	return 1;
 }
 
+static bool egpu_has_hotplug_below(struct egpu_port *port)
+{
+	struct pci_bus *bus;
+	bool nested = false;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		pci_walk_bus(bus, egpu_hotplug_below, &nested);
+	pci_unlock_rescan_remove();
+	return nested;
+}
+
 /*
  * Remove what is below without the slot's help. Never with a live hotplug port
  * in it: its interrupt thread may wait for the lock that the removal holds.
@@ -140,19 +164,18 @@ static int egpu_slot_remove_below(struct egpu_port *port)
 {
 	struct pci_dev *pdev, *prev;
 	struct pci_bus *bus;
-	bool nested = false;
 
+	if (egpu_has_hotplug_below(port))
+		return -EBUSY;
 	pci_lock_rescan_remove();
 	bus = port->pdev->subordinate;
-	if (bus)
-		pci_walk_bus(bus, egpu_hotplug_below, &nested);
-	if (bus && !nested) {
+	if (bus) {
 		list_for_each_entry_safe_reverse(pdev, prev, &bus->devices,
 						 bus_list)
 			pci_stop_and_remove_bus_device(pdev);
 	}
 	pci_unlock_rescan_remove();
-	return nested ? -EBUSY : 0;
+	return 0;
 }
 
 /**
@@ -172,14 +195,19 @@ int egpu_slot_off(struct egpu_port *port)
 
 	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP)
 		return egpu_slot_remove_below(port);
+	/* Their interrupt threads may wait for the lock that removal holds. */
+	if (egpu_has_hotplug_below(port))
+		return -EBUSY;
 	ret = egpu_pciehp_op(port, false);
-	if (ret == -ENODEV && egpu_bus_is_occupied(port)) {
+	if (ret == -ENXIO)
+		return ret;
+	if (ret == -ENODEV && egpu_slot_is_occupied(port)) {
 		egpu_pciehp_op(port, true);
 		ret = egpu_pciehp_op(port, false);
 	}
-	if (!egpu_bus_is_occupied(port))
+	if (!egpu_slot_is_occupied(port))
 		return 0;
-	return egpu_slot_remove_below(port) ?: 0;
+	return egpu_slot_remove_below(port);
 }
 
 /**
@@ -196,7 +224,7 @@ int egpu_slot_on(struct egpu_port *port)
 
 	if (egpu_slot_backend(port) == EGPU_BACKEND_PCIEHP) {
 		ret = egpu_pciehp_op(port, true);
-		if (egpu_bus_is_occupied(port))
+		if (egpu_slot_is_occupied(port))
 			return 0;
 	}
 	pci_lock_rescan_remove();
@@ -204,7 +232,69 @@ int egpu_slot_on(struct egpu_port *port)
 	if (bus)
 		pci_rescan_bus(bus);
 	pci_unlock_rescan_remove();
-	return egpu_bus_is_occupied(port) ? 0 : ret ?: -ENODEV;
+	return egpu_slot_is_occupied(port) ? 0 : ret ?: -ENODEV;
+}
+
+/* The name of pciehp's slot; it cannot go while its service is locked. */
+static void egpu_pciehp_name(struct egpu_port *port, char *name, size_t size)
+{
+	struct device *service = egpu_service_get(port->pdev);
+	struct pci_slot *slot;
+
+	if (!service)
+		return;
+	if (egpu_service_lock(service)) {
+		slot = pci_create_slot(port->pdev->subordinate, EGPU_SLOT_NR,
+				       EGPU_NAME, NULL);
+		if (!IS_ERR(slot)) {
+			if (slot->hotplug)
+				strscpy(name, pci_slot_name(slot), size);
+			pci_destroy_slot(slot);
+		}
+		device_unlock(service);
+	}
+	put_device(service);
+}
+
+/* Other hotplug drivers' slots go under the rescan lock, held here. */
+static void egpu_other_name(struct pci_bus *bus, char *name, size_t size)
+{
+	struct pci_dev *pdev;
+
+	list_for_each_entry(pdev, &bus->devices, bus_list)
+		if (pdev->slot)
+			strscpy(name, pci_slot_name(pdev->slot), size);
+}
+
+/**
+ * egpu_slot_look() - note what only a job may find out
+ * @port: the port
+ *
+ * Backend, slot name, secondary bus. What ADD announced may be in the middle of
+ * being scanned: taking the rescan lock waits for its end.
+ */
+void egpu_slot_look(struct egpu_port *port)
+{
+	enum egpu_backend backend = egpu_slot_backend(port);
+	char name[EGPU_NAME_LEN] = "";
+	struct pci_bus *bus;
+	u8 secondary = 0;
+
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus)
+		secondary = bus->number;
+	if (bus && backend == EGPU_BACKEND_OTHER)
+		egpu_other_name(bus, name, sizeof(name));
+	pci_unlock_rescan_remove();
+	if (backend == EGPU_BACKEND_PCIEHP)
+		egpu_pciehp_name(port, name, sizeof(name));
+
+	guard(mutex)(&port->lock);
+	port->backend = backend;
+	port->secondary = secondary;
+	if (name[0])
+		strscpy(port->slot_name, name, sizeof(port->slot_name));
 }
 
 static int egpu_presence_by_id(struct egpu_port *port)

@@ -15,39 +15,18 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/wait.h>
 
 #include "egpu.h"
 #include "state_table.h"
 #include "trace.h"
-
-/* Counts changes that a cable port's job may wait for. */
-static DECLARE_WAIT_QUEUE_HEAD(egpu_child_queue);
-static atomic_t egpu_child_changes;
 
 static struct workqueue_struct *egpu_state_wq;
 static struct workqueue_struct *egpu_job_wq;
 static atomic_t egpu_last_transaction;
 /* Ports past the point of no return, see egpu_state_is_busy(). */
 static atomic_t egpu_no_return;
-
-/* Some port parked, was cancelled, or its state or transaction ended. */
-void egpu_child_wake(void)
-{
-	atomic_inc(&egpu_child_changes);
-	wake_up_all(&egpu_child_queue);
-}
-
-int egpu_child_seen(void)
-{
-	return atomic_read(&egpu_child_changes);
-}
-
-/* Wait until something changed since egpu_child_seen() said @seen. */
-void egpu_child_wait(int seen)
-{
-	wait_event(egpu_child_queue, egpu_child_seen() != seen);
-}
+/* Set at unload: no timer is armed and no job begins any more. */
+static bool egpu_stopping;
 
 static void egpu_state_queue(struct egpu_port *port)
 {
@@ -72,6 +51,8 @@ void egpu_state_post(struct egpu_port *port, enum egpu_bit bit)
 static void egpu_timer_set(struct egpu_port *port, struct delayed_work *timer,
 			   unsigned int ms)
 {
+	if (READ_ONCE(egpu_stopping))
+		return;
 	egpu_port_get(port);
 	if (mod_delayed_work(egpu_state_wq, timer, msecs_to_jiffies(ms)))
 		egpu_port_put(port);
@@ -124,10 +105,29 @@ static void egpu_no_return_set(struct egpu_port *port, bool set)
 bool egpu_job_commit(struct egpu_port *port)
 {
 	guard(mutex)(&port->lock);
-	if (atomic_read(&port->cancel))
+	if (atomic_read(&port->cancel) || port->job_running != port->job_seq)
 		return false;
 	egpu_no_return_set(port, true);
 	return true;
+}
+
+/* Does the state still wait for the job that runs? The port is locked. */
+bool egpu_job_is_current(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	return port->job_running == port->job_seq;
+}
+
+/**
+ * egpu_job_again() - the job that runs ends, to be continued
+ * @port: the port, not locked
+ * @ms: when
+ */
+void egpu_job_again(struct egpu_port *port, unsigned int ms)
+{
+	guard(mutex)(&port->lock);
+	if (egpu_job_is_current(port))
+		egpu_timer_set(port, &port->tick, ms);
 }
 
 /* Is a port past the point of no return, so that suspend has to be refused? */
@@ -181,6 +181,8 @@ static bool egpu_job_pins(enum egpu_job job)
 static void egpu_job_start(struct egpu_port *port, enum egpu_job job)
 {
 	lockdep_assert_held(&port->lock);
+	if (READ_ONCE(egpu_stopping))
+		return;
 	if (egpu_job_pins(job) && !port->job_pinned) {
 		if (!try_module_get(THIS_MODULE))
 			return;
@@ -188,7 +190,6 @@ static void egpu_job_start(struct egpu_port *port, enum egpu_job job)
 	}
 	port->job_want = job;
 	port->job_seq++;
-	atomic_set(&port->cancel, 0);
 	egpu_port_get(port);
 	if (!queue_work(egpu_job_wq, &port->job_work))
 		egpu_port_put(port);
@@ -216,8 +217,6 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 		return egpu_job_users(port);
 	case EGPU_JOB_UNBIND:
 		return egpu_job_unbind(port);
-	case EGPU_JOB_CABLE:
-		return egpu_job_cable(port);
 	case EGPU_JOB_ENABLE:
 		return egpu_job_enable(port);
 	case EGPU_JOB_PRESENCE:
@@ -236,7 +235,8 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 
 	egpu_step_set(port, EGPU_STEP_NONE);
 	mutex_lock(&port->lock);
-	egpu_no_return_set(port, false);
+	if (!port->parked)
+		egpu_no_return_set(port, false);
 	if (seq == port->job_seq && bit != EGPU_BIT_COUNT)
 		egpu_state_post(port, bit);
 	if (port->job_want == EGPU_JOB_NONE) {
@@ -244,7 +244,6 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 		port->job_pinned = false;
 	}
 	mutex_unlock(&port->lock);
-	egpu_child_wake();
 	if (unpin)
 		module_put(THIS_MODULE);
 }
@@ -262,6 +261,7 @@ static void egpu_job_work(struct work_struct *work)
 	job = port->job_want;
 	seq = port->job_seq;
 	port->job_want = EGPU_JOB_NONE;
+	port->job_running = seq;
 	port->job_error = 0;
 	port->job_reason = EGPU_REASON_NONE;
 	scan = job != EGPU_JOB_NONE && !port->scanned;
@@ -334,7 +334,11 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	memset(&port->txn, 0, sizeof(port->txn));
 	port->admit = false;
 	port->ignored_checks = 0;
-	egpu_child_wake();
+	/* What was asked for by it, and not begun, must not come later. */
+	clear_bit(EGPU_BIT_ATTACH, &port->pending);
+	clear_bit(EGPU_BIT_DETACH, &port->pending);
+	clear_bit(EGPU_BIT_CABLE, &port->pending);
+	clear_bit(EGPU_BIT_RELEASE, &port->pending);
 	module_put(THIS_MODULE);
 }
 
@@ -345,6 +349,7 @@ static void egpu_act_stop(struct egpu_port *port)
 	bool parked = port->parked;
 
 	egpu_job_drop(port);
+	egpu_no_return_set(port, false);
 	egpu_transaction_end(port, parked ? 0 : ENODEV, EGPU_REASON_REMOVED);
 }
 
@@ -355,7 +360,8 @@ static void egpu_act_check(struct egpu_port *port)
 		egpu_transaction_end(port, port->job_error ?: ECANCELED,
 				     port->job_reason);
 		/* What was unbound goes back to its drivers. */
-		port->admit = port->parked || port->no_return;
+		port->admit = port->parked;
+		egpu_no_return_set(port, false);
 	}
 	port->parked = false;
 	port->reason = EGPU_REASON_CHECKING;
@@ -382,6 +388,10 @@ static void egpu_act_drain(struct egpu_port *port)
 static void egpu_act_unbind(struct egpu_port *port)
 {
 	port->reason = EGPU_REASON_NONE;
+	atomic_set(&port->cancel, 0);
+	/* What is lost already needs nobody's leave. */
+	if (port->state == EGPU_STATE_LOST)
+		port->txn.force = true;
 	/* After a failed recovery nobody asked: mending is our own. */
 	if (!port->txn.id && port->state == EGPU_STATE_FAULT)
 		egpu_transaction_begin(port, EGPU_TRANSACTION_MEND);
@@ -390,8 +400,8 @@ static void egpu_act_unbind(struct egpu_port *port)
 
 static void egpu_act_enable(struct egpu_port *port)
 {
-	port->admit = true;
-	egpu_timer_stop(port, &port->tick);
+	if (port->txn.id)
+		port->admit = true;
 	egpu_job_start(port, EGPU_JOB_ENABLE);
 }
 
@@ -472,7 +482,6 @@ static void egpu_act_detached(struct egpu_port *port)
 	port->counters.detaches++;
 	port->absent = 0;
 	port->came_back = true;
-	egpu_timer_set(port, &port->tick, EGPU_PRESENCE_MS);
 	if (port->txn.kind == EGPU_TRANSACTION_MEND)
 		egpu_state_post(port, EGPU_BIT_MEND);
 	else
@@ -482,6 +491,7 @@ static void egpu_act_detached(struct egpu_port *port)
 static void egpu_empty(struct egpu_port *port, enum egpu_reason reason)
 {
 	egpu_job_drop(port);
+	port->admit = false;
 	port->reason = reason;
 	port->failed_checks = 0;
 	port->came_back = false;
@@ -491,11 +501,14 @@ static void egpu_empty(struct egpu_port *port, enum egpu_reason reason)
 static void egpu_act_loss(struct egpu_port *port)
 {
 	egpu_job_drop(port);
+	port->admit = false;
 	port->reason = EGPU_REASON_LINK_DOWN;
 	port->counters.losses++;
 	port->loss_ns[port->loss_next] = ktime_get_ns();
 	port->loss_next = (port->loss_next + 1) % EGPU_QUARANTINE_LOSSES_MAX;
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_LINK_DOWN);
+	if (!port->nr_gated)
+		egpu_state_post(port, EGPU_BIT_EMPTIED);
 }
 
 static void egpu_act_removed(struct egpu_port *port)
@@ -554,6 +567,8 @@ static void egpu_drain_stop(struct egpu_port *port)
 	list_for_each_entry(fn, &port->functions, node)
 		if (fn->frozen_since)
 			egpu_state_post(port, EGPU_BIT_ERROR);
+	if (!port->nr_gated)
+		egpu_state_post(port, EGPU_BIT_VACANT);
 }
 
 static void egpu_act_refuse(struct egpu_port *port)
@@ -567,9 +582,6 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
-	clear_bit(EGPU_BIT_ATTACH, &port->pending);
-	clear_bit(EGPU_BIT_DETACH, &port->pending);
-	clear_bit(EGPU_BIT_CABLE, &port->pending);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
 }
@@ -598,12 +610,19 @@ static void egpu_act_scan(struct egpu_port *port)
 	egpu_job_start(port, EGPU_JOB_SCAN);
 }
 
+/* Unless something is asked of it, or runs: then it looks later. */
+static void egpu_act_presence(struct egpu_port *port)
+{
+	if (!port->txn.id && port->job_want == EGPU_JOB_NONE &&
+	    port->step == EGPU_STEP_NONE)
+		egpu_job_start(port, EGPU_JOB_PRESENCE);
+}
+
 static void egpu_event_error(struct egpu_port *port, struct egpu_fn *fn)
 {
 	struct egpu_event event;
 
 	egpu_event_prepare(&event, port, EGPU_EVENT_ERROR);
-	event.domain = pci_domain_nr(fn->pdev->bus);
 	event.bus = fn->pdev->bus->number;
 	event.devfn = fn->pdev->devfn;
 	event.to = (__force u32)fn->error_state;
@@ -659,6 +678,11 @@ static void egpu_act(struct egpu_port *port, enum egpu_action act)
 	case EGPU_ACT_SCAN:
 		egpu_act_scan(port);
 		break;
+	case EGPU_ACT_SCAN_AGAIN:
+		port->scanned = false;
+		if (!port->txn.id)
+			egpu_job_start(port, EGPU_JOB_SCAN);
+		break;
 	case EGPU_ACT_CHECK:
 		egpu_act_check(port);
 		break;
@@ -674,15 +698,14 @@ static void egpu_act(struct egpu_port *port, enum egpu_action act)
 	case EGPU_ACT_UNBIND:
 		egpu_act_unbind(port);
 		break;
-	case EGPU_ACT_CABLE:
-		egpu_job_start(port, EGPU_JOB_CABLE);
+	case EGPU_ACT_CONTINUE:
+		egpu_job_start(port, EGPU_JOB_UNBIND);
 		break;
 	case EGPU_ACT_ENABLE:
 		egpu_act_enable(port);
 		break;
 	case EGPU_ACT_PRESENCE:
-		egpu_job_start(port, EGPU_JOB_PRESENCE);
-		egpu_timer_set(port, &port->tick, EGPU_PRESENCE_MS);
+		egpu_act_presence(port);
 		break;
 	case EGPU_ACT_WATCH:
 		egpu_act_watch(port);
@@ -701,6 +724,7 @@ static void egpu_act(struct egpu_port *port, enum egpu_action act)
 		break;
 	case EGPU_ACT_LEFT:
 		egpu_empty(port, EGPU_REASON_DETACHED);
+		egpu_transaction_end(port, ENODEV, EGPU_REASON_DETACHED);
 		break;
 	case EGPU_ACT_LOSS:
 		egpu_act_loss(port);
@@ -745,7 +769,6 @@ static void egpu_act(struct egpu_port *port, enum egpu_action act)
 		break;
 	case EGPU_ACT_CANCEL_JOB:
 		atomic_set(&port->cancel, 1);
-		egpu_child_wake();
 		break;
 	case EGPU_ACT_SUCCEED:
 		egpu_transaction_end(port, 0, port->reason);
@@ -768,12 +791,14 @@ static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 		clear_bit(EGPU_BIT_TICK, &port->pending);
 	}
 	egpu_act(port, cell->act);
+	/* DETACHED looks for presence, whatever else comes and fails. */
+	if (cell->next == EGPU_STATE_DETACHED)
+		egpu_timer_set(port, &port->tick, EGPU_PRESENCE_MS);
 	if (cell->next == from)
 		return;
 	port->state = cell->next;
 	port->since_ns = ktime_get_ns();
 	egpu_event_state(port, from, cell->next);
-	egpu_child_wake();
 }
 
 /*
@@ -794,11 +819,21 @@ static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 /* What is arriving right now is held already; let it be checked first. */
 static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 {
+	struct egpu_fn *fn;
+
 	if (egpu_state_cell(port->state, bit)->act == EGPU_ACT_LATCH)
 		return true;
-	return bit == EGPU_BIT_FORGET && port->nr_gated &&
-	       (port->state == EGPU_STATE_EMPTY ||
-		port->state == EGPU_STATE_DETACHED);
+	/* The ports below come back only when their job has returned. */
+	if (bit == EGPU_BIT_RELEASE && port->state == EGPU_STATE_DETACHING)
+		return !port->parked;
+	if (bit != EGPU_BIT_FORGET || (port->state != EGPU_STATE_EMPTY &&
+				       port->state != EGPU_STATE_READY &&
+				       port->state != EGPU_STATE_DETACHED))
+		return false;
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->hold)
+			return true;
+	return false;
 }
 
 static bool egpu_state_step(struct egpu_port *port)
@@ -846,27 +881,35 @@ static void egpu_work_cancel(struct egpu_port *port, struct work_struct *work)
 
 /**
  * egpu_state_quiesce() - at unload: nothing runs for this port any more
- * @port: the port
- *
- * The module's reference count is zero, so no transaction and no job that pins
- * it is there, and none can begin.
+ * @port: the port, after egpu_state_stop()
  */
 void egpu_state_quiesce(struct egpu_port *port)
 {
-	int i;
+	if (cancel_delayed_work_sync(&port->tick))
+		egpu_port_put(port);
+	if (cancel_delayed_work_sync(&port->watch))
+		egpu_port_put(port);
+	egpu_work_cancel(port, &port->state_work);
+	egpu_work_cancel(port, &port->job_work);
+}
 
-	for (i = 0; i < 2; i++) {
-		if (cancel_delayed_work_sync(&port->tick))
-			egpu_port_put(port);
-		if (cancel_delayed_work_sync(&port->watch))
-			egpu_port_put(port);
-		egpu_work_cancel(port, &port->state_work);
-		egpu_work_cancel(port, &port->job_work);
-	}
+/**
+ * egpu_state_stop() - at unload: from now on nothing begins
+ *
+ * Bus notifier and node are gone, no transaction and no job that pins the
+ * module is there. Afterwards egpu_state_quiesce() ends what waits for a timer.
+ */
+void egpu_state_stop(void)
+{
+	WRITE_ONCE(egpu_stopping, true);
+	flush_workqueue(egpu_state_wq);
+	flush_workqueue(egpu_job_wq);
+	flush_workqueue(egpu_state_wq);
 }
 
 int egpu_state_init(void)
 {
+	egpu_stopping = false;
 	egpu_state_wq = alloc_workqueue("egpu_state",
 					WQ_UNBOUND | WQ_FREEZABLE,
 					WQ_MAX_ACTIVE);

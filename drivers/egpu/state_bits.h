@@ -28,6 +28,7 @@
 	X(VACANT, "job: nothing is there") \
 	X(PARKED, "job: unbound, the cable port does the rest") \
 	X(ADOPT, "job: everything found is bound already") \
+	X(APPEARED, "gated functions are being added") \
 	X(ARRIVED, "gated functions came") \
 	X(ADMITTED, "a user's override bound all that was held") \
 	X(TICK, "the state's timer") \
@@ -40,7 +41,7 @@
 	X(RELEASE, "cable port: go back to your drivers") \
 	X(ATTACH, "user: attach") \
 	X(DETACH, "user: detach") \
-	X(CABLE, "user: detach all ports below") \
+	X(CABLE, "user: detach what is below, no GPU of its own") \
 	X(MEND, "slot off and on after a failed recovery")
 
 enum egpu_bit {
@@ -56,12 +57,13 @@ enum egpu_bit {
 	X(LATCH, "keep the bit until the state changes") \
 	X(STOP, "the port is gone: end everything") \
 	X(SCAN, "job: look what is below") \
+	X(SCAN_AGAIN, "job: look again once it is added") \
 	X(CHECK, "job: check what is held") \
 	X(RELEASE, "job: give the functions to their drivers") \
 	X(RELEASE_KEEP, "the same, and keep the bit for afterwards") \
 	X(DRAIN, "job: look for users") \
 	X(UNBIND, "job: hold, look again, unbind, slot off") \
-	X(CABLE, "job: the same for all ports below") \
+	X(CONTINUE, "job: have the ports below parked meanwhile?") \
 	X(ENABLE, "job: slot on, or rescan") \
 	X(PRESENCE, "job: read presence") \
 	X(WATCH, "look at error states") \
@@ -84,7 +86,7 @@ enum egpu_bit {
 	X(REFUSE, "the transaction ends: users, deadline") \
 	X(CANCEL, "the transaction ends: cancelled") \
 	X(CANCEL_JOB, "ask the job to turn back") \
-	X(SUCCEED, "the transaction ends well: nothing to do") \
+	X(SUCCEED, "the transaction ends well: nothing more to do") \
 	X(ABSENT, "the transaction ends: nothing is there")
 
 enum egpu_action {

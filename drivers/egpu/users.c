@@ -17,7 +17,7 @@
 
 #include "egpu.h"
 
-#define EGPU_NODES_MAX	128
+#define EGPU_NODES_ROOM	32
 #define EGPU_USERS_ROOM	64
 #define EGPU_USERS_MAX	65536
 
@@ -53,7 +53,8 @@ struct egpu_found {
  * @room: entries that fit into @found
  * @found: grouped by process
  * @only_own: only processes of the caller's user id
- * @nr_nodes: entries of @nodes
+ * @nr_nodes: nodes found, also those that did not fit
+ * @nodes_room: entries that fit into @nodes
  * @nodes: what is looked for
  */
 struct egpu_users {
@@ -62,7 +63,8 @@ struct egpu_users {
 	struct egpu_found *found;
 	bool only_own;
 	u32 nr_nodes;
-	struct egpu_node nodes[EGPU_NODES_MAX];
+	u32 nodes_room;
+	struct egpu_node *nodes;
 };
 
 static const struct {
@@ -95,8 +97,8 @@ static int egpu_node_collect(struct device *dev, void *data)
 	struct egpu_users *users = data;
 	struct egpu_node *node;
 
-	if (MAJOR(dev->devt) && users->nr_nodes < EGPU_NODES_MAX) {
-		node = &users->nodes[users->nr_nodes++];
+	if (MAJOR(dev->devt) && users->nr_nodes++ < users->nodes_room) {
+		node = &users->nodes[users->nr_nodes - 1];
 		node->devt = dev->devt;
 		node->kind = egpu_node_kind(dev);
 		node->block = node->kind == EGPU_USER_BLOCK;
@@ -182,28 +184,71 @@ static bool egpu_users_is_gated(struct egpu_fn *fn)
 	return fn->gated;
 }
 
+static void egpu_nodes_of(struct egpu_users *users, struct egpu_port *port,
+			  bool *failed)
+{
+	struct egpu_pdevs *gated __free(egpu_pdevs) =
+		egpu_fn_snapshot(port, egpu_users_is_gated);
+	u32 i;
+
+	*failed |= !gated;
+	for (i = 0; gated && i < gated->nr; i++)
+		device_for_each_child(&gated->pdev[i]->dev, users,
+				      egpu_node_collect);
+}
+
+/* The nodes below a port, and below the ports below it. */
+static int egpu_nodes_find(struct egpu_users *users, struct egpu_port *port)
+{
+	struct egpu_port *child;
+	bool failed = false;
+	u32 id = 0;
+
+	users->nr_nodes = 0;
+	egpu_nodes_of(users, port, &failed);
+	while ((child = egpu_port_next_below(port, id))) {
+		id = child->id;
+		egpu_nodes_of(users, child, &failed);
+		egpu_port_put(child);
+	}
+	return failed ? -ENOMEM : 0;
+}
+
+/* None may be missing: one that is overlooked is a detach that hangs. */
+static int egpu_nodes_collect(struct egpu_users *users, struct egpu_port *port)
+{
+	u32 room = EGPU_NODES_ROOM;
+	int ret;
+
+	do {
+		kvfree(users->nodes);
+		users->nodes = kvcalloc(room, sizeof(*users->nodes),
+					GFP_KERNEL);
+		if (!users->nodes)
+			return -ENOMEM;
+		users->nodes_room = room;
+		ret = egpu_nodes_find(users, port);
+		room = 2 * users->nr_nodes;
+	} while (!ret && users->nr_nodes > users->nodes_room);
+	return ret;
+}
+
 /**
  * egpu_users_find() - look who uses the GPU below a port
- * @port: the port, not locked
+ * @port: the port, not locked; with the ports below it
  * @only_own: only processes of the caller's user id
  *
  * Return: the users, or ERR_PTR(-ENOMEM).
  */
 struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
 {
-	struct egpu_pdevs *gated __free(egpu_pdevs) =
-		egpu_fn_snapshot(port, egpu_users_is_gated);
 	struct egpu_users *users __free(egpu_users) = NULL;
 	u32 room = EGPU_USERS_ROOM;
-	u32 i;
 
 	users = kzalloc(sizeof(*users), GFP_KERNEL);
-	if (!users || !gated)
+	if (!users || egpu_nodes_collect(users, port))
 		return ERR_PTR(-ENOMEM);
 	users->only_own = only_own;
-	for (i = 0; i < gated->nr; i++)
-		device_for_each_child(&gated->pdev[i]->dev, users,
-				      egpu_node_collect);
 	if (!users->nr_nodes)
 		return_ptr(users);
 	for (;;) {
@@ -226,6 +271,7 @@ struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
 void egpu_users_free(struct egpu_users *users)
 {
 	kvfree(users->found);
+	kvfree(users->nodes);
 	kfree(users);
 }
 
