@@ -166,6 +166,8 @@ eject() {
 }
 
 # The ports of the switch below rp3, and the function below such a port.
+# shellcheck disable=SC2034 # for the tests
+UP=$(basename "$(dirname "$(echo "$PCI"/0000:00:*/0000:*/0000:*:00.0)")")
 DOWN0=$(basename "$PCI"/0000:00:*/0000:*/0000:*:00.0)
 # shellcheck disable=SC2034 # for the tests
 DOWN1=${DOWN0%00.0}01.0
