@@ -130,7 +130,7 @@ class World:
                 "TZ": "UTC", "TERM": "xterm", "HOME": self.root,
                 "EGPU_CONFIG_DIR": f"{self.root}/etc",
                 "EGPU_RUN_DIR": f"{self.root}/run",
-                "ASAN_OPTIONS": "detect_leaks=0", "LC_ALL": "C.UTF-8"}
+                "ASAN_OPTIONS": "detect_leaks=1", "LC_ALL": "C.UTF-8"}
 
     def save_scenario(self):
         self.write("scenario.json", json.dumps(self.scenario))

@@ -187,6 +187,7 @@ static void list_text(struct ctl *ctl, struct egpu_port_info *ports, int count)
 	}
 	if (tracked || candidates)
 		table_print(table, ctl);
+	table_free(table);
 	explain(ctl, tracked, count_untracked(ports, count), candidates);
 }
 

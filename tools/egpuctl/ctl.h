@@ -312,7 +312,8 @@ struct table;
 struct table *table_new(const char *head);
 void table_row(struct table *table, enum colour colour, int column,
 	       const char *format, ...) print_like(4, 5);
-void table_print(struct table *table, const struct ctl *ctl);
+void table_print(const struct table *table, const struct ctl *ctl);
+void table_free(struct table *table);
 const char *size_text(uint64_t bytes, char buf[16]);
 const char *bar_text(uint64_t bytes, char buf[16]);
 void rate_text(uint64_t bytes_per_second, char buf[24]);

@@ -170,6 +170,8 @@ enum exit_code plan_refuse_users(struct plan *plan, enum exit_code code,
 			    &plan->view.info, "%s: %d user%s", why, n,
 			    n == 1 ? "" : "s");
 	fflush(stdout);
+	if (!strcmp(ctl->arg[0], "all"))
+		fprintf(stderr, "Port %s: ", view_label(&plan->view));
 	fprintf(stderr, "%s: %d user%s; nothing was changed.\n", why, n,
 		n == 1 ? "" : "s");
 	for (i = 0; i < plan->nr_users; i++) {

@@ -125,7 +125,7 @@ static int width_of(const char *text)
 	return width;
 }
 
-void table_print(struct table *table, const struct ctl *ctl)
+void table_print(const struct table *table, const struct ctl *ctl)
 {
 	int width[COLUMNS] = { 0 };
 	size_t r;
@@ -136,7 +136,7 @@ void table_print(struct table *table, const struct ctl *ctl)
 			if (width_of(table->rows[r].cell[c]) > width[c])
 				width[c] = width_of(table->rows[r].cell[c]);
 	for (r = 0; r < table->count; r++) {
-		struct row *row = &table->rows[r];
+		const struct row *row = &table->rows[r];
 
 		for (c = 0; c < table->columns; c++) {
 			const char *cell = row->cell[c] ? row->cell[c] : "-";
@@ -148,10 +148,19 @@ void table_print(struct table *table, const struct ctl *ctl)
 			       paint(ctl, BOLD), cell,
 			       painted || !r ? paint(ctl, PLAIN) : "",
 			       last ? 0 : width[c] - width_of(cell) + 2, "");
-			free(row->cell[c]);
 		}
 		putchar('\n');
 	}
+}
+
+void table_free(struct table *table)
+{
+	size_t r;
+	int c;
+
+	for (r = 0; r < table->count; r++)
+		for (c = 0; c < COLUMNS; c++)
+			free(table->rows[r].cell[c]);
 	free(table->rows);
 	free(table);
 }

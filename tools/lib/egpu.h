@@ -69,6 +69,8 @@ const struct egpu_query *egpu_about(const struct egpu *egpu);
  * @text: out: one sentence, without a full stop
  * @hint: out: what to do about it, may be empty
  * @size: bytes that each of both holds
+ *
+ * Return: which of them it is; EGPU_PRESENT for @error 0.
  */
 enum egpu_absence egpu_diagnose(int error, char *text, char *hint, size_t size);
 
@@ -76,6 +78,7 @@ enum egpu_absence egpu_diagnose(int error, char *text, char *hint, size_t size);
 
 /**
  * egpu_ports() - all ports and what is known about them
+ * @egpu: from egpu_open()
  * @all: untracked ones, too
  * @ports: out: array, ascending by id, free() it
  *
@@ -92,6 +95,8 @@ int egpu_functions(struct egpu *egpu, uint32_t port,
 
 /**
  * egpu_users() - who has nodes open, as the kernel sees it
+ * @egpu: from egpu_open()
+ * @port: its id
  * @users: out: one element a process and node
  * @hidden: out: only the caller's own processes are listed
  *
@@ -106,8 +111,13 @@ int egpu_attach(struct egpu *egpu, uint32_t port, uint32_t ignore,
 
 /**
  * egpu_detach() - begin to detach, or only check (EGPU_DETACH_CHECK)
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @flags: EGPU_DETACH_*
  * @wait_ms: for users to go; 0 none, EGPU_WAIT_FOREVER
  * @accepted: users that do not matter, may be NULL
+ * @nr_accepted: how many
+ * @transaction: out: its id, for egpu_transaction_wait()
  *
  * Return: 0, or -errno as struct egpu_detach says.
  */
@@ -128,15 +138,20 @@ int egpu_config(struct egpu *egpu, struct egpu_port_config *config);
 
 /**
  * egpu_subscribe() - have events queued from now on
+ * @egpu: from egpu_open()
  * @mask: EGPU_EVENT_BIT()s, 0 ends it
  * @port: 0 for all
  * @seq: out: number of the last event before; may be NULL
+ *
+ * Return: 0, -ENOENT no such port, -ENOMEM.
  */
 int egpu_subscribe(struct egpu *egpu, uint64_t mask, uint32_t port,
 		   uint64_t *seq);
 
 /**
  * egpu_event_next() - the next event
+ * @egpu: from egpu_open()
+ * @event: out
  * @timeout_ms: -1 waits for ever, 0 not at all
  *
  * Return: 1 with an event, 0 deadline, -EINTR a signal came, other -errno.
@@ -144,17 +159,19 @@ int egpu_subscribe(struct egpu *egpu, uint64_t mask, uint32_t port,
 int egpu_event_next(struct egpu *egpu, struct egpu_event *event,
 		    int timeout_ms);
 
-/**
- * egpu_progress_fn - is told how a transaction goes on
- * @event: NULL about once a second and after a signal
- *
- * Return: 0 to go on; anything else ends the wait with that value.
+/*
+ * Is told how a transaction goes on: each event, and NULL about once a second
+ * and after a signal. Anything but 0 ends the wait with that value.
  */
 typedef int (*egpu_progress_fn)(const struct egpu_event *event, void *arg);
 
 /**
  * egpu_transaction_wait() - until a transaction ends
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @transaction: its id
  * @progress: may be NULL
+ * @arg: for @progress
  *
  * Events must have been subscribed before the transaction began. When they
  * were lost it looks at the port: a transaction that does not run any more
@@ -210,6 +227,9 @@ struct egpu_address egpu_function_address(const struct egpu_function *f);
 
 /**
  * egpu_pci_path() - a device's place in the kernel's pci= syntax
+ * @address: of the device
+ * @buf: out
+ * @size: of @buf; 160 is enough for any depth that PCI allows in practice
  *
  * [domain:]bus:dev.fn[/dev.fn]*, from the root bus down; it stays when bus
  * numbers move (Documentation/admin-guide/kernel-parameters.txt, pci=).
@@ -222,18 +242,16 @@ int egpu_pci_find(const char *path, struct egpu_address *address);
 
 /**
  * egpu_pci_chain() - a device and the bridges above it, outermost first
+ * @address: of the device
+ * @chain: out
+ * @max: room in @chain
  *
  * Return: how many, -ENOENT no such device.
  */
 int egpu_pci_chain(const struct egpu_address *address,
 		   struct egpu_address *chain, int max);
 
-/**
- * egpu_pci_below() - functions below a bridge, as sysfs shows them
- * @ids: out: {address, class} of everything that is not a bridge, free() it
- *
- * Reads sysfs only, no configuration space. Return: how many.
- */
+/* What sysfs says a function is. */
 struct egpu_pci_id {
 	struct egpu_address address;
 	uint32_t class;
@@ -241,6 +259,15 @@ struct egpu_pci_id {
 	uint16_t device;
 };
 
+/**
+ * egpu_pci_below() - functions below a bridge, as sysfs shows them
+ * @bridge: its address
+ * @ids: out: everything that is not a bridge, free() it
+ *
+ * Reads sysfs only, no configuration space.
+ *
+ * Return: how many.
+ */
 int egpu_pci_below(const struct egpu_address *bridge, struct egpu_pci_id **ids);
 
 /* egpu_pci_serial() - Device Serial Number as sysfs shows it, else -ENOENT. */
@@ -296,8 +323,11 @@ char *egpu_device_driver(const struct egpu_address *address);
 /**
  * egpu_device_address() - the PCI function that a node belongs to
  * @word: card1, renderD129, nvidia0, /dev/..., with or without a directory
+ * @address: out
  *
- * Never opens the node: that would wake the GPU. Return: 0, -ENOENT.
+ * Never opens the node: that would wake the GPU.
+ *
+ * Return: 0, -ENOENT.
  */
 int egpu_device_address(const char *word, struct egpu_address *address);
 
@@ -309,11 +339,13 @@ struct egpu_alias {
 
 /**
  * egpu_resolve() - find the port that a word means
+ * @egpu: from egpu_open()
  * @word: id, name, PCI address or path of the port or of anything below it,
  *	or a node
  * @aliases: names, ends with {NULL, NULL}; may be NULL
+ * @info: out
  *
- * Return: 0 with @info filled, -ENOENT.
+ * Return: 0, -ENOENT.
  */
 int egpu_resolve(struct egpu *egpu, const char *word,
 		 const struct egpu_alias *aliases, struct egpu_port_info *info);
@@ -365,6 +397,7 @@ struct egpu_place {
  * @active: 1 its engines run, 0 they do not, -1 the driver does not tell
  * @memory: bytes of device memory, -1 unknown
  * @engine_ns: sum over its engines' busy time when looked at last
+ * @engines_known: @engine_ns is valid
  * @display_server: must never be told to terminate
  * @blocks: it stands in the way of a detach
  * @place: container and unit
@@ -389,18 +422,27 @@ struct egpu_process {
 
 /**
  * egpu_processes() - everybody who uses the GPU below a port
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @processes: out: egpu_processes_free() it
  * @hidden: out: the caller may not see other users' processes
  *
  * What the kernel lists plus mappings, BAR files, VFIO groups, dma-bufs, KFD
  * and NVIDIA nodes. A node that all GPUs share (/dev/kfd, /dev/nvidiactl,
- * /dev/nvidia-uvm) makes nobody a user. Return: how many, ascending by pid.
+ * /dev/nvidia-uvm) makes nobody a user.
+ *
+ * Return: how many, ascending by pid.
  */
 int egpu_processes(struct egpu *egpu, uint32_t port,
 		   struct egpu_process **processes, bool *hidden);
 void egpu_processes_free(struct egpu_process *processes, int count);
 
 /**
- * egpu_processes_measure() - sets @active by looking twice
+ * egpu_processes_measure() - sets @active and @memory, by looking twice
+ * @processes: from egpu_processes()
+ * @count: how many
+ * @gpus: the functions that count
+ * @nr_gpus: how many
  * @ms: time between both looks; none when no driver tells engine times
  */
 void egpu_processes_measure(struct egpu_process *processes, int count,
@@ -412,13 +454,18 @@ void egpu_place_parse(const char *cgroup, struct egpu_place *place);
 
 /**
  * egpu_cure() - what ends a process's use of the GPU, as a command or sentence
+ * @process: which
  * @driver: of the GPU
+ * @buf: out
+ * @size: of @buf
  */
 void egpu_cure(const struct egpu_process *process, const char *driver,
 	       char *buf, size_t size);
 
 /**
  * egpu_must_close() - can this use be gone past by force or --allow
+ * @process: which
+ * @driver: of the GPU, NULL none
  *
  * Return: NULL, or the name of what hangs in remove() while it lasts.
  */
@@ -427,6 +474,7 @@ const char *egpu_must_close(const struct egpu_process *process,
 
 /**
  * egpu_terminate() - SIGTERM by pidfd, never to another process with that pid
+ * @process: which
  *
  * Return: 0, -ESRCH it is gone already, -EPERM pid 1, a display server, the
  * caller itself or no permission.
