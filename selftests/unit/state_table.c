@@ -48,7 +48,7 @@ static void rst_words(const char *title, const char * const *names,
 
 static void rst(void)
 {
-	printf(".. SPDX-License-Identifier: GPL-2.0\n"
+	printf(".. SPDX-" "License-Identifier: GPL-2.0\n"
 	       ".. Generated from drivers/egpu/state_table.h by `make docs`.\n\n"
 	       "The life of a port\n==================\n\n"
 	       "A row for every state and every bit that may be pending. Bits are consumed\n"
@@ -122,13 +122,17 @@ static void test_gone(void)
 {
 	bool ok = true;
 
-	STATES(s) if (egpu_state_cell(s, EGPU_BIT_GONE)->next !=
-		      EGPU_STATE_GONE)
-		ok = bad(s, EGPU_BIT_GONE, "does not go to GONE");
-	BITS(b) if (egpu_state_cell(EGPU_STATE_GONE, b)->next !=
-		    EGPU_STATE_GONE ||
-		    egpu_state_cell(EGPU_STATE_GONE, b)->act != EGPU_ACT_NONE)
-		ok = bad(EGPU_STATE_GONE, b, "GONE is not the end");
+	STATES(s) {
+		if (egpu_state_cell(s, EGPU_BIT_GONE)->next != EGPU_STATE_GONE)
+			ok = bad(s, EGPU_BIT_GONE, "does not go to GONE");
+	}
+	BITS(b) {
+		const struct egpu_cell *cell = egpu_state_cell(EGPU_STATE_GONE,
+							       b);
+
+		if (cell->next != EGPU_STATE_GONE || cell->act != EGPU_ACT_NONE)
+			ok = bad(EGPU_STATE_GONE, b, "GONE is not the end");
+	}
 	result(ok, "state_gone_is_the_end",
 	       "a removed port ends everything, and nothing moves it again");
 }
@@ -164,9 +168,9 @@ static void test_users(void)
 	bool ok = true;
 
 	/* Nothing that a user asks for is dropped without an answer. */
-	STATES(s) for (unsigned int b = EGPU_BIT_CANCEL; b <= EGPU_BIT_CABLE;
-		       b++) {
-		if (b == EGPU_BIT_RELEASE || s == EGPU_STATE_GONE)
+	STATES(s) BITS(b) {
+		if (b < EGPU_BIT_CANCEL || b > EGPU_BIT_CABLE ||
+		    b == EGPU_BIT_RELEASE || s == EGPU_STATE_GONE)
 			continue;
 		if (egpu_state_cell(s, b)->act == EGPU_ACT_NONE)
 			ok = bad(s, b, "a request without an answer");
@@ -220,7 +224,9 @@ static void test_reachable(void)
 	bool ok = true;
 
 	reach(EGPU_STATE_UNTRACKED, seen);
-	STATES(s) if (!seen[s] && s != EGPU_STATE_TRAINING) {
+	STATES(s) {
+		if (seen[s] || s == EGPU_STATE_TRAINING)
+			continue;
 		printf("# %s cannot be reached\n", state_names[s]);
 		ok = false;
 	}
