@@ -77,9 +77,9 @@ static enum exit_code wait_outside(struct plan *plan)
 			return fail(plan->ctl, EXIT_CANCELLED, NULL,
 				    &plan->view.info, "cancelled; nothing was changed");
 		if (now_ms() >= end)
-			return plan_refuse_users(plan, plan->wait_ms ?
-						 EXIT_DEADLINE : EXIT_BUSY,
-						 "Refused");
+			return plan->wait_ms ? plan_refuse_users(plan,
+				EXIT_DEADLINE, "Deadline passed") :
+				plan_refuse_users(plan, EXIT_BUSY, "Refused");
 		if (!told)
 			say(plan->ctl, "Waiting for %d user%s without an open node.\n",
 			    outside_users(plan),

@@ -86,6 +86,17 @@ static void print_also(const struct view *view)
 	}
 }
 
+static void print_below(const struct view *view)
+{
+	int i;
+
+	for (i = 0; i < view->nr_below; i++)
+		printf("%sport %u", i ? ", " : "  Below    ",
+		       view->below[i]);
+	if (view->nr_below)
+		puts(" (they go together with this one)");
+}
+
 static void print_link(const struct view *view)
 {
 	const struct egpu_link *link = &view->link;
@@ -222,13 +233,15 @@ enum exit_code cmd_show(struct ctl *ctl)
 		print_state(ctl, &view);
 		print_gpu(&view);
 		print_also(&view);
+		print_below(&view);
 		print_link(&view);
 		print_bars(&view);
 		print_users(&view, "  Users    ");
 		if (!view.nr_listed && view.nr_users >= 0 && view.gpu)
 			puts("  Users    none");
 		if (view.nr_users < 0 && view.gpu)
-			puts("           (other users' processes: sudo)");
+			printf("  %-8s (other users' processes: sudo)\n",
+			       view.nr_listed ? "" : "Users");
 		print_counters(&info.counters);
 		if (!(info.flags & EGPU_PORT_TRACKED))
 			printf("  Track    egpuctl track %s\n", view.address);

@@ -69,6 +69,7 @@ enum option_id {
 
 /**
  * struct option_def - one option, whichever verbs take it
+ * @id: index of its value in struct ctl
  * @name: without the dashes
  * @arg: what the argument is called; NULL: none; "[S]": may be left out
  * @words: for completion: the arguments that exist, "port" for ports
@@ -130,6 +131,7 @@ const struct option_def *option_def(enum option_id id);
  * @section: what stands behind "port"
  * @name: the port's name, NULL when the section is called by its path
  * @path: PCI path, NULL when the section has none (a bad one)
+ * @file: where the section stands
  * @runtime: holds until reboot only
  * @policy: enum egpu_policy or CONFIG_UNSET
  * @track: 0, 1 or CONFIG_UNSET, which means 1
@@ -152,6 +154,10 @@ struct config_port {
 
 /**
  * struct config_device - a [device vvvv:dddd] section
+ * @section: what stands behind "device"
+ * @file: where the section stands
+ * @vendor: vendor id
+ * @device: device id
  * @subsystem: subsystem vendor << 16 | subsystem id, 0 for any
  * @serial: serial number, NULL for any
  * @policy: enum egpu_policy or CONFIG_UNSET
@@ -211,13 +217,28 @@ char *config_runtime_file(void);
 
 /* ------------------------------------------------------------ a port shown */
 
+#define MAX_BELOW	32
+
 /**
  * struct view - a port with everything that is said about it
- * @nr_users: processes, -1 when the caller may not see them all
+ * @info: what the module says
+ * @address: of the port
+ * @path: of the port, in the kernel's pci= syntax
+ * @name: of the port, NULL
+ * @functions: below it
+ * @nr_functions: how many
  * @gpu: the function that is the GPU, NULL
  * @gpu_name: its name, or its numbers
  * @gpu_known: it is a name
  * @saved: it is in the configuration
+ * @nodes: the GPU's device nodes
+ * @nr_nodes: how many
+ * @link: the port's
+ * @users: who uses the GPU, as far as the caller may see
+ * @nr_users: how many, -1 when the caller may not see them all
+ * @nr_listed: how many are in @users
+ * @below: of a cable port: ids of the slot ports below it
+ * @nr_below: how many
  */
 struct view {
 	struct egpu_port_info info;
@@ -236,7 +257,12 @@ struct view {
 	struct egpu_process *users;
 	int nr_users;
 	int nr_listed;
+	uint32_t below[MAX_BELOW];
+	int nr_below;
 };
+
+int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
+		uint32_t ids[MAX_BELOW]);
 
 #define VIEW_USERS	(1U << 0)	/* ask for users */
 #define VIEW_MEASURE	(1U << 1)	/* and whether they are idle */

@@ -8,18 +8,25 @@
 
 #include "ctl.h"
 
-#define MAX_CHILDREN	32
-
 /**
  * struct plan - one port that is to be detached
+ * @ctl: the session
  * @view: the port
+ * @driver: of the GPU, may be empty
  * @functions: of the port and of the ports below it
- * @users: who uses them
- * @accepted: users that --allow goes past, as the module wants them
- * @in_the_way: users that are not accepted
- * @guards: what forbids it
+ * @nr_functions: how many
  * @nr_others: functions that are not the GPU's own
+ * @users: who uses them
+ * @nr_users: how many
+ * @hidden: other users' processes could not be seen
+ * @allowed: for each of @users: does not hold the detach back
+ * @accepted: those that --allow goes past, as the module wants them
+ * @nr_accepted: how many
+ * @in_the_way: users that are not allowed
+ * @guards: what forbids it
+ * @nr_guards: how many
  * @wait_ms: for users to go
+ * @follow: the transaction
  */
 struct plan {
 	struct ctl *ctl;

@@ -31,23 +31,12 @@ static int add_functions(struct plan *plan, uint32_t port)
 }
 
 /* The port and, when it is a cable port, the slot ports below it. */
-static int port_set(struct plan *plan, uint32_t ids[MAX_CHILDREN])
+static int port_set(struct plan *plan, uint32_t ids[MAX_BELOW + 1])
 {
 	const struct egpu_port_info *info = &plan->view.info;
-	struct egpu_port_info *ports;
-	int i, count, n = 0;
 
-	ids[n++] = info->port;
-	if (!(info->flags & EGPU_PORT_CABLE))
-		return n;
-	count = egpu_ports(plan->ctl->egpu, false, &ports);
-	for (i = 0; i < count && n < MAX_CHILDREN; i++)
-		if (ports[i].cable_port == info->port &&
-		    ports[i].port != info->port)
-			ids[n++] = ports[i].port;
-	if (count >= 0)
-		free(ports);
-	return n;
+	ids[0] = info->port;
+	return 1 + ports_below(plan->ctl, info, ids + 1);
 }
 
 static bool has_name(const char *list, const char *name)
@@ -144,7 +133,7 @@ static void merge(struct plan *plan, struct egpu_process *list, int count)
 /* Looks again who uses it. */
 int plan_users(struct plan *plan)
 {
-	uint32_t ids[MAX_CHILDREN];
+	uint32_t ids[MAX_BELOW + 1];
 	int i, n = port_set(plan, ids), count;
 	struct egpu_process *list;
 	bool hidden;
@@ -186,7 +175,7 @@ int plan_make(struct ctl *ctl, const struct egpu_port_info *info,
 	      struct plan *plan)
 {
 	const struct egpu_function *gpu;
-	uint32_t ids[MAX_CHILDREN];
+	uint32_t ids[MAX_BELOW + 1];
 	int i, n, ret;
 
 	memset(plan, 0, sizeof(*plan));

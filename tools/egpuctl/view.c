@@ -68,6 +68,25 @@ static void get_gpu(struct view *view)
 	view->nr_nodes = egpu_nodes(&address, &view->nodes);
 }
 
+/* Slot ports below a cable port. Return: how many. */
+int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
+		uint32_t ids[MAX_BELOW])
+{
+	struct egpu_port_info *ports;
+	int i, count, n = 0;
+
+	if (!(info->flags & EGPU_PORT_CABLE))
+		return 0;
+	count = egpu_ports(ctl->egpu, false, &ports);
+	for (i = 0; i < count && n < MAX_BELOW; i++)
+		if (ports[i].cable_port == info->port &&
+		    ports[i].port != info->port)
+			ids[n++] = ports[i].port;
+	if (count >= 0)
+		free(ports);
+	return n;
+}
+
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view)
 {
@@ -93,6 +112,7 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 		view->link.width = 0;
 		view->link.bytes_per_second = 0;
 	}
+	view->nr_below = ports_below(ctl, info, view->below);
 	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
 		get_users(ctl, view, what);
 	return 0;

@@ -289,8 +289,15 @@ static void put_full(struct json_object *o, const struct view *view)
 	struct json_object *others = json_object_new_array();
 	struct json_object *users = json_object_new_array();
 	const char *driver = view->gpu ? view->gpu->driver : "";
+	struct json_object *below = json_object_new_array();
 	int i;
 
+	for (i = 0; i < view->nr_below; i++) {
+		struct json_object *id = json_object_new_int64(view->below[i]);
+
+		json_object_array_add(below, id);
+	}
+	put(o, "ports_below", below);
 	for (i = 0; i < view->nr_functions; i++)
 		json_object_array_add(view->functions[i].flags &
 				      EGPU_FUNCTION_GATED ? functions : others,
