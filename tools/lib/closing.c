@@ -13,9 +13,10 @@ static const struct {
 	const char *what;
 } closings[] = {
 	/*
-	 * open-gpu-kernel-modules, kernel-open/nvidia/nv-pci.c, nv_pci_remove():
-	 * "Attempting to remove device with non-zero usage count", then it
-	 * sleeps until that is zero
+	 * open-gpu-kernel-modules, kernel-open/nvidia/nv-pci.c,
+	 * nv_pci_remove(): "Attempting to remove device ... with non-zero
+	 * usage count!", then it sleeps until that is zero. It does not for what
+	 * it takes for an external GPU, which cannot be told from here.
 	 */
 	{ "nvidia", EGPU_HOLDS_NODE(EGPU_USER_DRM) | EGPU_HOLDS_NVIDIA |
 	  EGPU_HOLDS_MAPPING, "nvidia" },
