@@ -113,15 +113,19 @@ static void port_row(struct table *table, const struct view *view)
 	last_cell(table, view);
 }
 
-static void untracked_row(struct table *table,
+static void untracked_row(struct ctl *ctl, struct table *table,
 			  const struct egpu_port_info *info)
 {
 	struct egpu_address a = egpu_port_address(info);
-	char address[EGPU_ADDRESS_LEN], name[64];
+	char address[EGPU_ADDRESS_LEN], path[160], name[64];
+	const char *label = NULL;
 	struct egpu_pci_id gpu;
 
+	if (!egpu_pci_path(&a, path, sizeof(path)))
+		label = config_name(&ctl->config, path);
 	egpu_address_format(&a, address);
 	table_row(table, PLAIN, 0, "%u", info->port);
+	table_row(table, PLAIN, 1, "%s", label ? label : "-");
 	table_row(table, DIM, 2, "UNTRACKED");
 	if (has_gpu(info, &gpu)) {
 		char where[EGPU_ADDRESS_LEN], brief[EGPU_ADDRESS_LEN], *driver;
@@ -181,7 +185,7 @@ static void list_text(struct ctl *ctl, struct egpu_port_info *ports, int count)
 			view_free(&view);
 			tracked++;
 		} else if (given(ctl, OPT_ALL) && is_candidate(&ports[i])) {
-			untracked_row(table, &ports[i]);
+			untracked_row(ctl, table, &ports[i]);
 			candidates++;
 		}
 	}
