@@ -48,11 +48,12 @@ static void rst_words(const char *title, const char * const *names,
 
 static void rst(void)
 {
-	printf(".. SPDX-" "License-Identifier: GPL-2.0\n"
+	printf(".. %s-License-Identifier: GPL-2.0\n"
 	       ".. Generated from drivers/egpu/state_table.h by `make docs`.\n\n"
 	       "The life of a port\n==================\n\n"
 	       "A row for every state and every bit that may be pending. Bits are consumed\n"
-	       "in this order, hardware first; LATCH keeps one until the state changes.\n\n");
+	       "in this order, hardware first; LATCH keeps one until the state changes.\n\n",
+	       "SPDX");
 	rst_rule();
 	printf("%-11s  %-10s  %-11s  %s\n", "State", "Bit", "Next state",
 	       "Action");
