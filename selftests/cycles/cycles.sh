@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Plug, READY, detach, away, two hundred times; a quarter of them pulled by
-# slot power instead. The numbers after the fiftieth are compared with those
-# after the last.
+# Plug, READY, detach, away, two hundred times, on two ports at once; every
+# fourth is taken out by slot power instead. The numbers after the fiftieth are
+# compared with those after the last.
 
 # shellcheck source=selftests/hotplug/lib/hotplug.sh
 . lib/hotplug.sh
@@ -37,41 +37,55 @@ counted() {
 	echo "$hits"
 }
 
+# cycle PORT NUMBER
 cycle() {
-	arrive rp0
-	await rp0 READY
-	if [ $(($1 % 4)) = 0 ]; then
-		slot_power rp0 0
+	arrive "$1"
+	await "$1" READY
+	if [ $(($2 % 4)) = 0 ]; then
+		slot_power "$1" 0
 	else
-		egpu_client detach "${PORT[rp0]}" > "$KTAP_TMP/said" ||
-			fail "cycle $1: $(cat "$KTAP_TMP/said")"
+		eg detach "$1" > "$KTAP_TMP/$1" ||
+			fail "cycle $2: $(cat "$KTAP_TMP/$1")"
 	fi
-	await rp0 EMPTY
-	host wait-deleted gpu0 2
+	await "$1" EMPTY
+	host wait-deleted "$(id_of "$1")" 2
+}
+
+# rounds PORT COUNT
+rounds() {
+	local i
+	for i in $(seq "$2"); do cycle "$1" "$i"; done
+}
+
+# both COUNT: so many cycles in all
+both() {
+	local other
+	rounds rp1 $(($1 / 2)) &
+	other=$!
+	rounds rp0 $(($1 / 2))
+	wait "$other"
 }
 
 prove -t 450 cycles "$CYCLES times: no growth, no leak, as many devices released as made"
 cycles() {
-	local i before after
+	local before after
 	load
 	echo 'p:made pci_setup_device' > "$TRACE/kprobe_events"
 	echo 'p:released pci_release_dev' >> "$TRACE/kprobe_events"
 	echo 1 > "$TRACE/events/kprobes/enable"
-	for i in $(seq "$CYCLES"); do
-		cycle "$i"
-		[ "$i" != "$FROM" ] || before=$(memory)
-	done
+	both "$FROM"
+	before=$(memory)
+	both $((CYCLES - FROM))
 	after=$(memory)
-	echo "# kmalloc: $before bytes after $FROM cycles, $after after $CYCLES"
-	is "$(get rp0 generation)" "$CYCLES"
-	is "$(get rp0 losses)" 0
-	is "$(get rp0 detaches) $(get rp0 removals)" \
-		"$((CYCLES * 3 / 4)) $((CYCLES / 4))"
-	[ $((after - before)) -lt $(((CYCLES - FROM) * 64)) ]
 	echo 0 > "$TRACE/events/kprobes/enable"
-	echo "# pci_dev made $(counted made), released $(counted released)"
-	[ "$(counted made)" -ge "$CYCLES" ]
-	is "$(counted released)" "$(counted made)"
+	tell "kmalloc: $before bytes after $FROM cycles, $after after $CYCLES"
+	tell "pci_dev made $(counted made), released $(counted released)"
+	is "$(get rp0 generation) $(get rp1 generation)" \
+		"$((CYCLES / 2)) $((CYCLES / 2))"
+	is "$(get rp0 losses) $(get rp1 losses)" "0 0"
+	[ $((after - before)) -lt $(((CYCLES - FROM) * 64)) ]
+	is "$(counted made)" "$CYCLES"
+	is "$(counted released)" "$CYCLES"
 	is "$(objects egpu_function)" 0
 	rmmod egpu
 	not test -e "$SLAB/egpu_port"

@@ -37,7 +37,7 @@ slot_time() {
 	start=$(now_ms)
 	exits 0 egpuctl detach "${PORT[rp0]}"
 	took=$(($(now_ms) - start))
-	echo "# egpuctl detach took $took ms"
+	tell "egpuctl detach took $took ms"
 	[ "$took" -ge 900 ] && [ "$took" -lt 2000 ]
 	is "$(get rp0 state) $(get rp0 safe)" "DETACHED 1"
 }
