@@ -60,9 +60,18 @@ static bool parse_kinds(const char *text, uint64_t *mask)
 	return good;
 }
 
+/**
+ * struct monitor - what goes on from one event to the next
+ * @ctl: the session
+ * @port: only this one's events, or 0
+ * @all: steps were asked for, too
+ * @ready: the port that became READY last, and has not left that state
+ */
 struct monitor {
 	struct ctl *ctl;
 	uint32_t port;
+	bool all;
+	uint32_t ready;
 };
 
 static void snapshot_json(struct monitor *monitor, uint64_t seq,
@@ -285,6 +294,21 @@ static void event_words(struct monitor *monitor, const struct egpu_event *event,
 	}
 }
 
+/*
+ * A driver that is a module binds after READY, when udev has loaded it: people
+ * want to know. One that binds before is told with READY.
+ */
+static bool is_for_people(struct monitor *monitor,
+			  const struct egpu_event *event)
+{
+	if (event->type == EGPU_EVENT_STATE)
+		monitor->ready = event->to == EGPU_STATE_READY ? event->port :
+				 monitor->ready == event->port ? 0 :
+				 monitor->ready;
+	return monitor->all || event->type != EGPU_EVENT_BOUND ||
+	       event->port == monitor->ready;
+}
+
 static void event_text(struct monitor *monitor, const struct egpu_event *event)
 {
 	struct egpu_port_info info;
@@ -324,6 +348,8 @@ static enum exit_code watch(struct monitor *monitor, long count, int64_t end)
 			return fail_errno(ctl, ret, "events", NULL);
 		if (ret != 1)
 			continue;
+		if (!ctl->json && !is_for_people(monitor, &event))
+			continue;
 		if (ctl->json)
 			event_json(&event);
 		else
@@ -344,8 +370,10 @@ static enum exit_code read_options(struct ctl *ctl, uint64_t *mask, long *count,
 
 	*mask = EGPU_EVENTS_ALL;
 	/* people get the steps only when they ask for them */
-	if (!ctl->json)
+	if (!ctl->json) {
 		parse_kinds("state,user,link,error", mask);
+		*mask |= EGPU_EVENT_BIT(EGPU_EVENT_BOUND);
+	}
 	text = ctl->value[OPT_EVENT];
 	if (text && !parse_kinds(text, mask))
 		return fail(ctl, EXIT_USAGE,
@@ -366,7 +394,7 @@ static enum exit_code read_options(struct ctl *ctl, uint64_t *mask, long *count,
 
 enum exit_code cmd_monitor(struct ctl *ctl)
 {
-	struct monitor monitor = { .ctl = ctl };
+	struct monitor monitor = { .ctl = ctl, .all = given(ctl, OPT_EVENT) };
 	struct egpu_port_info info;
 	enum exit_code code;
 	uint64_t mask = 0, seq = 0;
