@@ -52,23 +52,10 @@ install-module: module
 	if [ -z "$(DESTDIR)" ]; then depmod -a "$$1"; fi
 
 install-tools: tools
-	install -D -m 755 build/bin/egpuctl $(DESTDIR)$(PREFIX)/bin/egpuctl
-	@set -e; for page in $(wildcard Documentation/man/*.[1-9]); do \
-		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
-		install -v -D -m 644 -t "$$dir" "$$page"; \
-	done
-	@set -e; for file in $(wildcard tools/egpuctl/completion.bash \
-				build/share/completion.bash); do \
-		install -v -D -m 644 "$$file" \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/egpuctl; \
-	done
+	+@$(MAKE) --no-print-directory -C tools/egpuctl O=$(O) install
 
 uninstall: ## take away what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/egpuctl
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/egpuctl
-	for page in $(notdir $(wildcard Documentation/man/*.[1-9])); do \
-		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page*; \
-	done
+	+@$(MAKE) --no-print-directory -C tools/egpuctl uninstall
 	set -e; set -- $$($(build) --show); \
 	find $(DESTDIR)/lib/modules/$$1/ -name 'egpu.ko*' -delete; \
 	if [ -z "$(DESTDIR)" ]; then depmod -a "$$1"; fi
