@@ -209,7 +209,7 @@ deferred() {
 	is "$(eg functions rp0)" "$(gpu rp0) - gated,deferred,"
 	drv_put probe_error 0
 	listen rp0
-	echo "$(gpu rp0)" > /sys/bus/pci/drivers_probe
+	gpu rp0 > /sys/bus/pci/drivers_probe
 	heard " bound .*egpu_test"
 	is "$(eg functions rp0)" "$(gpu rp0) egpu_test gated,bound,"
 	empty rp0

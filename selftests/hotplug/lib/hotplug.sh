@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # $GPU and others are for the tests
 # What the tests of this folder do again and again. A port is rp0, rp1, … as
 # QEMU calls it, or a PCI address; its GPU is gpu0, gpu1, …
 #
@@ -61,7 +62,7 @@ arrive() {
 	plug "$(id_of "$1")" "$1" "${@:2}"
 }
 
-# ready PORT: its GPU is there, and bound to bochs-drm
+# ready PORT: its GPU is there, and bound to bochs-drm; its function in $GPU
 ready() {
 	if [ "$(get "$1" state)" != READY ] || ! is_bound "$1"; then
 		empty "$1"
@@ -108,7 +109,6 @@ listen() {
 	else
 		egpu_client events > "$KTAP_TMP/events" &
 	fi
-	listener=$!
 	wait_for 5 grep -q subscribed "$KTAP_TMP/events"
 }
 
@@ -171,10 +171,8 @@ eject() {
 }
 
 # The ports of the switch below rp3, and the function below such a port.
-# shellcheck disable=SC2034 # for the tests
 UP=$(basename "$(dirname "$(echo "$PCI"/0000:00:*/0000:*/0000:*:00.0)")")
 DOWN0=$(basename "$PCI"/0000:00:*/0000:*/0000:*:00.0)
-# shellcheck disable=SC2034 # for the tests
 DOWN1=${DOWN0%00.0}01.0
 
 functions_of() {
