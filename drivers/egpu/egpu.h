@@ -338,7 +338,21 @@ void egpu_state_exit(void);
 void egpu_state_quiesce(struct egpu_port *port);
 void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
+bool egpu_state_is_stopping(void);
+void egpu_job_queue(struct egpu_port *port);
+void egpu_timer_set(struct egpu_port *port, struct delayed_work *timer,
+		    unsigned int ms);
+void egpu_timer_stop(struct egpu_port *port, struct delayed_work *timer);
+
+/* action.c */
+void egpu_act(struct egpu_port *port, enum egpu_action act);
+
+/* job.c */
 void egpu_step_set(struct egpu_port *port, enum egpu_step step);
+void egpu_job_start(struct egpu_port *port, enum egpu_job job);
+void egpu_job_drop(struct egpu_port *port);
+void egpu_job_work(struct work_struct *work);
+void egpu_no_return_set(struct egpu_port *port, bool set);
 bool egpu_job_commit(struct egpu_port *port);
 bool egpu_job_is_current(struct egpu_port *port);
 void egpu_job_again(struct egpu_port *port, unsigned int ms);

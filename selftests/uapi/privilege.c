@@ -184,6 +184,10 @@ static int open_and_send(void *arg)
 
 static int test_passed_up(const void *arg)
 {
+	struct egpu_detach look = {
+		.size = sizeof(look), .port = su.port,
+		.flags = EGPU_DETACH_CHECK,
+	};
 	struct egpu_port_info info;
 	int sock[2], result, fd;
 
@@ -195,6 +199,8 @@ static int test_passed_up(const void *arg)
 	ASSERT(fd >= 0, "no file came");
 	EXPECT_ERR(dev_set_policy(fd, su.port, EGPU_POLICY_AUTO), 0,
 		   "PORT_CONFIG by root on nobody's file");
+	/* Whatever it answers, somebody has looked for users then. */
+	dev_call(fd, EGPU_IOC_DETACH, &look);
 	EXPECT_ERR(dev_info(fd, su.port, &info), 0, "PORT_INFO");
 	EXPECT(info.nr_users >= 0, "root sees %d users", info.nr_users);
 	return test_result();
