@@ -216,6 +216,7 @@ reused_pid() {
 	ready rp0
 	user hold "$(node "$GPU")"
 	result "^ESRCH" eg detach rp0 -a "$first"
+	result "^EBUSY READY" eg detach rp0 -a "$user" -s
 	unchanged
 }
 

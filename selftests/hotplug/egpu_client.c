@@ -7,7 +7,7 @@
  *	egpu_client functions PORT		ADDRESS DRIVER FLAG,… one a line
  *	egpu_client users PORT			PID COMM NODE OPENS KIND
  *	egpu_client attach PORT [IGNORE]	IGNORE: EGPU_CHECK_* as a number
- *	egpu_client detach [-fcb] [-w MS] [-a PID]… PORT
+ *	egpu_client detach [-fcb] [-w MS] [-a PID]… [-s] PORT
  *	egpu_client cancel PORT
  *	egpu_client track|forget|reset PORT
  *	egpu_client policy PORT auto|manual
@@ -18,7 +18,7 @@
  *
  * PORT is an id or a PCI address. attach and detach wait for the transaction's
  * end, but with -b; -f is force, -c check, -w how long to drain, -a a user to
- * accept. What did not work is one line "ERRNO…" and exit status 1; 2 is
+ * accept, -s with a start time that is not its own. What did not work is one line "ERRNO…" and exit status 1; 2 is
  * usage, 3 that there is no module.
  */
 #include <errno.h>
@@ -198,6 +198,7 @@ static struct {
 	uint32_t flags, wait_ms, nr;
 	bool begin_only;
 	struct egpu_accepted accepted[MAX_ACCEPT];
+	bool other_start;
 	uint32_t pids[MAX_ACCEPT];
 } detach;
 
@@ -215,7 +216,8 @@ static void detach_accept(void)
 		if (j == n)
 			die(1, "ESRCH %u is no user", detach.pids[i]);
 		detach.accepted[i].pid = u[j].pid;
-		detach.accepted[i].start_time = u[j].start_time;
+		detach.accepted[i].start_time = u[j].start_time +
+						detach.other_start;
 	}
 	free(u);
 }
@@ -400,13 +402,15 @@ static int detach_options(int argc, char **argv)
 	int c;
 
 	optind = 1;
-	while ((c = getopt(argc, argv, "fcbw:a:")) != -1) {
+	while ((c = getopt(argc, argv, "fcbsw:a:")) != -1) {
 		if (c == 'f')
 			detach.flags |= EGPU_DETACH_FORCE;
 		else if (c == 'c')
 			detach.flags |= EGPU_DETACH_CHECK;
 		else if (c == 'b')
 			detach.begin_only = true;
+		else if (c == 's')
+			detach.other_start = true;
 		else if (c == 'w')
 			detach.wait_ms = strtoul(optarg, NULL, 0);
 		else if (c == 'a' && detach.nr < MAX_ACCEPT)
