@@ -204,10 +204,6 @@ static void egpu_bus_busy(struct pci_dev *pdev, bool removing)
 		fn->busy_since = ktime_get_ns();
 		fn->removing = removing;
 		strscpy(fn->driver, drv->name, sizeof(fn->driver));
-		if (port->step == EGPU_STEP_PROBE ||
-		    port->step == EGPU_STEP_REMOVE)
-			strscpy(port->step_driver, drv->name,
-				sizeof(port->step_driver));
 	}
 	egpu_bus_unlock(port);
 }

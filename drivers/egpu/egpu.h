@@ -196,7 +196,6 @@ struct egpu_transaction {
  * @step: step of the job that runs
  * @step_since_ns: since when
  * @step_error: errno of the step that failed last
- * @step_driver: in whose probe() or remove() it is
  * @absent: presence reads in a row that said absent
  * @secondary: bus number below, as seen at the last job
  * @quarantine_losses: so many losses ...
@@ -251,7 +250,6 @@ struct egpu_port {
 	enum egpu_step step;
 	u64 step_since_ns;
 	u32 step_error;
-	char step_driver[EGPU_NAME_LEN];
 	u32 absent;
 	u8 secondary;
 	u32 quarantine_losses;

@@ -145,8 +145,6 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 	info->step = port->step;
 	info->step_error = port->step_error;
 	info->step_since_ns = port->step_since_ns;
-	strscpy(info->step_driver, port->step_driver,
-		sizeof(info->step_driver));
 	egpu_info_busy(info, port);
 	list_for_each_entry(fn, &port->functions, node)
 		info->nr_functions++;

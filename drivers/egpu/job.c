@@ -93,7 +93,6 @@ void egpu_step_set(struct egpu_port *port, enum egpu_step step)
 	guard(mutex)(&port->lock);
 	port->step = step;
 	port->step_since_ns = step == EGPU_STEP_NONE ? 0 : ktime_get_ns();
-	port->step_driver[0] = '\0';
 	trace_egpu_step(port->id, step);
 	if (step == EGPU_STEP_NONE || !port->txn.id)
 		return;
