@@ -718,7 +718,7 @@ struct egpu_port_config {
  * @EGPU_EVENT_FUNCTION_REMOVED: a function went
  * @EGPU_EVENT_BOUND: a driver, see @name, was bound to a function
  * @EGPU_EVENT_UNBOUND: a driver was unbound
- * @EGPU_EVENT_STEP: a transaction's step @to began; @name is its driver, if any
+ * @EGPU_EVENT_STEP: a transaction's step @to began; PORT_INFO names its driver
  * @EGPU_EVENT_USERS: a drain saw @value users
  * @EGPU_EVENT_TRANSACTION: @transaction of kind @from ended with @error
  * @EGPU_EVENT_CHECK: a check failed: bit @value of EGPU_CHECK_*
