@@ -29,6 +29,8 @@ setup() {
 
 teardown() {
 	users_kill
+	drv_unload
+	modprobe bochs
 }
 
 # full: two GPUs below, both READY
@@ -156,4 +158,33 @@ attach() {
 	is "$(get rp3 state)" DETACHED
 	back
 	is "$(get rp3 state)" READY
+}
+
+prove hung_child "cancelled while one of the drivers hangs in remove(): both come back"
+hung_child() {
+	full
+	for f in "$(functions_of "$DOWN0")" "$(functions_of "$DOWN1")"; do
+		echo "$f" > /sys/bus/pci/drivers/bochs-drm/unbind
+	done
+	drv_load
+	wait_for 5 drv_is bound 2
+	drv_put only "$(functions_of "$DOWN1")"
+	drv_put remove_hang 2
+	start eg detach rp3
+	wait_for 5 drv_is removing 1
+	await "$DOWN0" DETACHING
+	wait_for 5 drv_is bound 1
+	is "$(get "$DOWN1" step_driver)" egpu_test
+	eg cancel rp3
+	drv_put remove_hang 0
+	drv_put release 1
+	finish 1
+	like "$out" "^ECANCELED"
+	await "$DOWN0" READY
+	await "$DOWN1" READY
+	wait_for 5 drv_is bound 2
+	is "$(override_of "$(functions_of "$DOWN0")")" ""
+	is "$(get rp3 transaction)$(get "$DOWN0" transaction)$(get "$DOWN1" \
+		transaction)" 000
+	result "^OK DETACHED" eg detach rp3
 }

@@ -15,6 +15,7 @@ teardown() {
 	users_kill
 	drv_unload
 	modprobe bochs
+	eg forget rp2
 }
 
 # counted PORT: losses and removals
