@@ -18,8 +18,8 @@
  *
  * PORT is an id or a PCI address. attach and detach wait for the transaction's
  * end, but with -b; -f is force, -c check, -w how long to drain, -a a user to
- * accept, -s with a start time that is not its own. What did not work is one line "ERRNO…" and exit status 1; 2 is
- * usage, 3 that there is no module.
+ * accept, -s with a start time that is not its own. What did not work is one
+ * line "ERRNO…" and exit status 1; 2 is usage, 3 that there is no module.
  */
 #include <errno.h>
 #include <stdarg.h>
