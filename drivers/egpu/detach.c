@@ -265,12 +265,17 @@ static int egpu_children_poll(struct egpu_port *port, u32 parent)
 	return ret == -EBUSY ? ret : wait ? -EAGAIN : 0;
 }
 
-static void egpu_children_release(struct egpu_port *port, u32 parent)
+/* All ports below that this transaction asked go back to their drivers. */
+static void egpu_children_release(struct egpu_port *port)
 {
 	struct egpu_port *child;
+	u32 parent;
 	u32 id = 0;
 
-	while ((child = egpu_port_next_below(port, id))) {
+	mutex_lock(&port->lock);
+	parent = port->txn.id;
+	mutex_unlock(&port->lock);
+	while (parent && (child = egpu_port_next_below(port, id))) {
 		id = child->id;
 		mutex_lock(&child->lock);
 		if (child->txn.id && child->txn.parent == parent) {
@@ -280,16 +285,6 @@ static void egpu_children_release(struct egpu_port *port, u32 parent)
 		mutex_unlock(&child->lock);
 		egpu_port_put(child);
 	}
-}
-
-static void egpu_children_cancel(struct egpu_port *port)
-{
-	u32 parent;
-
-	mutex_lock(&port->lock);
-	parent = port->txn.id;
-	mutex_unlock(&port->lock);
-	egpu_children_release(port, parent);
 }
 
 /* Return: 0, or -EBUSY when a child cannot begin; once a transaction. */
@@ -315,8 +310,8 @@ static int egpu_children_begin(struct egpu_port *port,
 }
 
 /*
- * All ports below go past their unbind, or none does: one that refuses, or is
- * cancelled, releases all.
+ * All ports below go past their unbind, or none does: when one refuses, or is
+ * cancelled, the caller turns back and releases all.
  *
  * Return: 0, -EAGAIN to be continued, -EBUSY, -ETIMEDOUT, -ECANCELED.
  */
@@ -338,8 +333,6 @@ static int egpu_children_detach(struct egpu_port *port)
 		ret = -ETIMEDOUT;
 	if (ret == -EAGAIN && atomic_read(&port->cancel))
 		ret = -ECANCELED;
-	if (ret && ret != -EAGAIN)
-		egpu_children_release(port, txn.id);
 	egpu_accept_put(txn.accept);
 	return ret;
 }
@@ -366,7 +359,7 @@ static int egpu_unbind_slot(struct egpu_port *port, bool children)
 	if (ret && nested)
 		egpu_slot_wake_nested(nested);
 	if (ret && children)
-		egpu_children_cancel(port);
+		egpu_children_release(port);
 	if (nested)
 		egpu_slot_free_nested(nested);
 	return ret;
@@ -377,6 +370,7 @@ static enum egpu_bit egpu_turn_back(struct egpu_port *port, int ret)
 {
 	enum egpu_reason reason = EGPU_REASON_CHILD;
 
+	egpu_children_release(port);
 	egpu_unhold(port);
 	if (ret == -ECANCELED)
 		reason = EGPU_REASON_CANCELLED;
@@ -412,10 +406,8 @@ enum egpu_bit egpu_job_unbind(struct egpu_port *port)
 		egpu_job_again(port, EGPU_CHILDREN_MS);
 		return EGPU_BIT_COUNT;
 	}
-	if (!ret && !egpu_job_commit(port)) {
+	if (!ret && !egpu_job_commit(port))
 		ret = -ECANCELED;
-		egpu_children_cancel(port);
-	}
 	if (ret)
 		return egpu_turn_back(port, ret);
 
