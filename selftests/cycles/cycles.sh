@@ -21,13 +21,27 @@ objects() {
 	echo "$n"
 }
 
-# memory: bytes in use in kmalloc's caches, by those who do not give them back
+# memory: bytes in use in kmalloc's caches
 memory() {
 	local c sum=0
 	for c in "$SLAB"/kmalloc-*; do
 		sum=$((sum + $(objects "${c##*/}") * $(< "$c/object_size")))
 	done
 	echo "$sum"
+}
+
+# sites: SITE COUNT, who allocated what lives in kmalloc's caches
+sites() {
+	cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces |
+		awk '/ age=/ { n[$2] += $1 } END { for (s in n) print s, n[s] }'
+}
+
+# grown BEFORE AFTER: sites with one object more in two cycles, or even more
+grown() {
+	awk -v limit=$(((CYCLES - FROM) / 2)) \
+		'NR == FNR { was[$1] = $2; next }
+		 $2 - was[$1] >= limit { print $1, was[$1] + 0, "to", $2 }' \
+		"$1" "$2"
 }
 
 counted() {
@@ -74,15 +88,20 @@ cycles() {
 	echo 'p:released pci_release_dev' >> "$TRACE/kprobe_events"
 	echo 1 > "$TRACE/events/kprobes/enable"
 	both "$FROM"
+	sites > /dev/null	# what a first look allocates
 	before=$(memory)
+	sites > "$KTAP_TMP/before"
 	both $((CYCLES - FROM))
 	after=$(memory)
+	sites > "$KTAP_TMP/after"
 	echo 0 > "$TRACE/events/kprobes/enable"
 	tell "kmalloc: $before bytes after $FROM cycles, $after after $CYCLES"
 	tell "pci_dev made $(counted made), released $(counted released)"
 	is "$(get rp0 generation) $(get rp1 generation)" \
 		"$((CYCLES / 2)) $((CYCLES / 2))"
 	is "$(get rp0 losses) $(get rp1 losses)" "0 0"
+	[ -s "$KTAP_TMP/before" ]
+	is "$(grown "$KTAP_TMP/before" "$KTAP_TMP/after")" "" "who grew"
 	[ $((after - before)) -lt $(((CYCLES - FROM) * 64)) ]
 	is "$(counted made)" "$CYCLES"
 	is "$(counted released)" "$CYCLES"
