@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Up to 6.13 a DRM driver must have a date. */
+
+#ifndef EGPU_COMPAT_DRM_DRM_DRV_H
+#define EGPU_COMPAT_DRM_DRM_DRV_H
+
+#include_next <drm/drm_drv.h>
+
+/* A line in a struct drm_driver's initializer. */
+#ifdef EGPU_HAVE_DRM_DRIVER_DATE
+#define EGPU_DRM_DRIVER_DATE	.date = "20260101",
+#else
+#define EGPU_DRM_DRIVER_DATE
+#endif
+
+#endif
