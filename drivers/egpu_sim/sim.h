@@ -36,10 +36,24 @@
 #define SIM_PORTS_PER_FABRIC	250
 #define SIM_PORTS		256
 #define SIM_FUNCTIONS		8
+#define SIM_DEPTH		8	/* ports in a row; lockdep knows no more */
 #define SIM_BARS		6
 #define SIM_ROM			6	/* the expansion ROM's place among BARs */
 #define SIM_CFG_SIZE		PCI_CFG_SPACE_EXP_SIZE
 #define SIM_SPEEDS		8	/* codes 1 (2.5 GT/s) to 7 (128 GT/s) */
+
+/* Slot Status: events, cleared by writing 1. */
+#define SIM_SLOT_EVENTS		(PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PFD | \
+				 PCI_EXP_SLTSTA_MRLSC | PCI_EXP_SLTSTA_PDC | \
+				 PCI_EXP_SLTSTA_CC | PCI_EXP_SLTSTA_DLLSC)
+/* Errors that AER knows (PCIe 6.0.1 section 7.8.4). */
+#define SIM_UNCORRECTABLE	0x0ffff031
+#define SIM_CORRECTABLE		0x0000f1c1
+#define SIM_STICKY		0x28	/* bytes from AER's status on */
+/* PCIe 6.0.1's bits that older headers do not name. */
+#define SIM_LNKCTL_FLIT_DISABLE	0x2000
+#define SIM_LNKSTA2_FLIT	0x0400
+#define SIM_FLAGS_FLIT		0x8000
 
 struct sim_fabric;
 struct sim_port;
@@ -95,7 +109,8 @@ enum sim_corrupt {
  * @pin: Interrupt Pin, 0 (none) to 4
  * @corrupt: what is wrong with its capabilities
  * @dump: registers loaded from a dump of lspci -xxxx, or NULL
- * @dump_size: how many bytes of it
+ * @dump_size: how many bytes of it: 64, 256 or 4096
+ * @dump_error: why the last one was refused; empty
  */
 struct sim_spec {
 	u32 vendor;
@@ -117,6 +132,7 @@ struct sim_spec {
 	enum sim_corrupt corrupt;
 	u8 *dump;
 	u32 dump_size;
+	char dump_error[80];
 };
 
 /**
@@ -589,7 +605,8 @@ void sim_ram_give(struct resource *res, void *virt);
 /* tree.c: the configfs tree */
 int sim_tree_init(void);
 void sim_tree_exit(void);
-/* One dump's text into registers; see `config`. */
+
+/* dump.c: one dump's text into registers, and back; see `config`. sim_lock */
 int sim_dump_parse(struct sim_spec *spec, const char *text, size_t size);
 ssize_t sim_dump_print(struct sim_func *fn, char *buf, size_t size);
 
@@ -614,9 +631,12 @@ struct sim_port *sim_func_root(struct sim_func *fn);
 u16 sim_func_id(struct sim_func *fn);
 struct sim_func *sim_func_of(struct pci_dev *pdev, unsigned long *flags);
 
-/* regs.c: the registers of a function: built, reset, read, written */
+/* build.c: the registers that a function begins with */
 int sim_func_build(struct sim_func *fn);
 void sim_func_free(struct sim_func *fn);
+
+/* regs.c: its registers read, written, reset */
+void sim_func_mask(struct sim_func *fn);
 void sim_func_reset(struct sim_func *fn);
 u32 sim_func_read(struct sim_func *fn, int where, int size);
 void sim_func_write(struct sim_func *fn, int where, int size, u32 val);
@@ -636,6 +656,7 @@ void sim_link_update(struct sim_port *port);
 void sim_link_boot(struct sim_port *port);
 void sim_link_drop(struct sim_port *port);
 void sim_link_retrain(struct sim_port *port);
+void sim_link_errors(struct sim_port *port);
 int sim_link_autonomous(struct sim_port *port, u32 speed);
 bool sim_link_is_up(const struct sim_port *port);
 u32 sim_link_width(const struct sim_port *port, const struct sim_dev *dev);
@@ -657,6 +678,10 @@ void sim_slot_control(struct sim_port *port, u16 old, u16 new);
 void sim_slot_status(struct sim_port *port, u16 events);
 bool sim_slot_powered(const struct sim_port *port);
 void sim_card_reset(struct sim_dev *dev);
+void sim_switch_reset(struct sim_dev *dev, bool on);
+void sim_dev_gone(struct sim_dev *dev);
+void sim_port_gone(struct sim_port *port);
+void sim_func_gone(struct sim_func *fn);
 void sim_fabric_sleep(struct sim_fabric *fabric, bool power_lost);
 
 /* irq.c: interrupt lines */
@@ -671,7 +696,7 @@ int sim_irq_map(const struct pci_dev *pdev, u8 slot, u8 pin);
 int sim_error_inject(struct sim_func *fn, const char *name);
 void sim_error_correctable(struct sim_func *fn, u32 bit);
 void sim_error_uncorrectable(struct sim_func *fn, u32 bit);
-void sim_dpc_written(struct sim_port *port, u16 status_cleared, u16 control);
+void sim_dpc_control(struct sim_port *port, u16 control);
 bool sim_dpc_contains(const struct sim_port *port);
 
 /* fault.c: what happens at the Nth access */
