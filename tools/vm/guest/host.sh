@@ -30,7 +30,7 @@ _host_ask() (
 )
 
 _host_wait_deleted() {
-	tries=$(($2 * 20))
+	tries=$(($2 * 20 * ${VM_SLOW:-1}))
 	until host deleted "$1"; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1

@@ -7,7 +7,8 @@ import re
 SPLATS = [re.compile(p) for p in (
     r"-+\[ cut here \]-+",
     r"\bWARNING: (CPU:|[\w/]+\.[ch]:|possible |suspicious |inconsistent |"
-    r"bad unlock|held lock|Nested lock|lock held|.*\bat \S+\.[ch]:\d+)",
+    r"bad unlock|held lock|Nested lock|lock held|.*still has locks held|"
+    r".*-unsafe lock order|.*\bat \S+\.[ch]:\d+)",
     r"\bBUG: ", r"\bkernel BUG at\b", r"\bOops: ", r"\bOops\[#",
     r"Unable to handle kernel", r"general protection fault",
     r"Kernel panic - not syncing", r"\bKASAN:", r"\bKMSAN:", r"\bKCSAN:",
@@ -16,7 +17,9 @@ SPLATS = [re.compile(p) for p in (
     r"INFO: trying to register non-static key",
     r"INFO: possible (recursive|circular)", r"soft lockup", r"hard LOCKUP",
     r"refcount_t: ", r"scheduling while atomic", r"sleeping function called",
-    r"DMA-API: ", r"ODEBUG: ", r"kmemleak: [1-9]\d* new suspected",
+    r"DMA-API: (?!preallocated|debugging enabled|dma_debug_entry pool grown)",
+    r"ODEBUG: ", r"kmemleak: ([1-9]\d* new suspected|Memory pool empty|"
+    r"Kernel memory leak detector disabled|Cannot |.* unknown object)",
     r"list_(add|del) corruption", r"double free", r"slab .* still has objects",
     r"kmem_cache_destroy .*: Slab cache still has objects",
     r"unregister_netdevice: waiting", r"irq \d+: nobody cared",
@@ -89,6 +92,10 @@ class Console:
             self._left = 0 if "blocked for more" in text else REPORT_LINES
             return self._report(text)
         return None
+
+    def found(self, text):
+        """What was looked for: a splat that nobody can expect."""
+        self.splats.append(text)
 
     def news(self):
         """Splats since the last call."""

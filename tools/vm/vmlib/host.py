@@ -23,6 +23,7 @@ host devices              what QEMU has on its PCI buses
 host expect REGEX         a kernel splat that this test will cause
 host forget               forget what was announced
 host splats               unannounced splats since the last call (1: some)
+host found TEXT           what the guest found wrong with its kernel at the end
 host note TEXT            a line in the console log"""
 
 
@@ -128,6 +129,10 @@ class Host:
     def do_splats(self):
         news = self.machine.console.news()
         return int(bool(news)), "\n".join(news)
+
+    def do_found(self, *words):
+        self.machine.found(" ".join(words))
+        return 0, ""
 
     def do_note(self, *words):
         return 0, ""        # every request stands in the log already

@@ -24,6 +24,14 @@ MODULES = """bochs drm drm_kms_helper drm_vram_helper drm_ttm_helper ttm
 drm_shmem_helper vgem snd-hda-intel snd-hda-codec-generic snd-seq nvme
 vfio-pci vfio_iommu_type1 i2c-dev i2c-piix4 configfs efi-pstore pci-stub
 aer_inject""".split()
+# A kernel that checks whatever it does is slower by about this much; all
+# time-outs, of guests and of tests, are multiplied by it.
+SLOW = {"debug": 4}
+
+
+def slow(spec):
+    """How much slower than Debian's a kernel is, by its name or folder."""
+    return SLOW.get(os.path.basename(spec.rstrip("/")), 1)
 
 
 class Kernel:
@@ -60,8 +68,8 @@ def _of_directory(path):
 
 
 def find(spec, modules_dir=None):
-    """A version (6.1), a kernel directory or an image → Kernel."""
-    if re.fullmatch(r"\d+\.\d+", spec) and not os.path.exists(spec):
+    """A version (6.1, debug), a kernel directory or an image → Kernel."""
+    if re.fullmatch(r"\d+\.\d+|debug", spec) and not os.path.exists(spec):
         out = subprocess.run([os.path.join(TOP, "tools/kernel/fetch"), spec],
                              stdout=subprocess.PIPE, text=True,
                              stdin=subprocess.DEVNULL)

@@ -147,6 +147,11 @@ class Machine:
         self.reason = self.reason or reason
         self._end = self._end or time.monotonic() + grace
 
+    def found(self, text):
+        """The guest looked, after its script, and found this."""
+        self.console.found(text)
+        self.say("at the end: " + text)
+
     def say(self, text):
         """A line of ours among the script's output."""
         self.out.write(f"vm: {text}\n".encode())
