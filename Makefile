@@ -84,7 +84,7 @@ demo: ## a GPU's life in a guest, told line by line
 	+@$(MAKE) --no-print-directory $(with-vm) module tools
 	+@$(with-vm) tools/demo/demo
 
-check: ## the tests: SUITE=hotplug, KERNEL=6.1|6.12|7.2
+check: ## the tests: SUITE=hotplug, KERNEL=6.1|6.12|7.2|debug
 	@tools/setup check
 	+@selftests/run
 
@@ -115,6 +115,7 @@ help: ## this text
 		expand -t 16
 	@echo
 	@echo 'Kernels (KERNEL=):  6.1, 6.12, 7.2: Debian'"'"'s, fetched when needed'
+	@echo '                    debug: 6.12 with KASAN, lockdep, kmemleak, built when needed'
 	@echo 'Kbuild:             W=1 (warnings), C=2 (sparse), V=1 (commands)'
 
 .PHONY: all module test-modules test-programs tools install install-module \

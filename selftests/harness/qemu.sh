@@ -30,7 +30,7 @@ power_off() {
 	slot_power rp0 0
 	took=$(($(now_ms) - start))
 	wait_empty rp0
-	[ "$took" -ge 900 ] && [ "$took" -le 3000 ]
+	[ "$took" -ge 900 ] && quick "$took" 3000
 	host wait-deleted gpu0 5
 }
 

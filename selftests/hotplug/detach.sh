@@ -38,7 +38,7 @@ slot_time() {
 	exits 0 egpuctl detach "${PORT[rp0]}"
 	took=$(($(now_ms) - start))
 	tell "egpuctl detach took $took ms"
-	[ "$took" -ge 900 ] && [ "$took" -lt 2000 ]
+	[ "$took" -ge 900 ] && quick "$took" 2000
 	is "$(get rp0 state) $(get rp0 safe)" "DETACHED 1"
 }
 
@@ -258,7 +258,7 @@ both() {
 	eg detach rp1 &
 	eg detach rp0
 	wait $!
-	[ $(($(now_ms) - start)) -lt 1900 ]
+	quick $(($(now_ms) - start)) 1900
 	is "$(get rp0 state) $(get rp1 state)" "DETACHED DETACHED"
 }
 

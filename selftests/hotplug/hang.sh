@@ -37,7 +37,7 @@ alive() {
 	eg functions rp0 > /dev/null
 	eg users rp0 > /dev/null
 	egpu_client info "$(get rp1 port)" > /dev/null
-	[ $(($(now_ms) - start)) -lt 1000 ]
+	quick $(($(now_ms) - start)) 1000
 	exits 0 egpuctl list --json
 	drv_put only "0000:01:00.0"
 	listen rp1

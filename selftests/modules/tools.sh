@@ -103,7 +103,7 @@ only() {
 	drv_put remove_ms 1500
 	start=$(now_ms)
 	drv_write unbind "$(gpu rp1)"
-	[ $(($(now_ms) - start)) -lt 1000 ]
+	quick $(($(now_ms) - start)) 1000
 	drv_write unbind "$(gpu rp0)"
 	[ $(($(now_ms) - start)) -ge 1500 ]
 }

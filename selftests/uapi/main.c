@@ -22,7 +22,7 @@
 #include "fuzz.h"
 
 #define MAX_TESTS	256
-#define TEST_SECONDS	20
+#define TEST_SECONDS	20	/* times VM_SLOW */
 
 struct test {
 	const char *group;
@@ -109,6 +109,7 @@ static const char *missing(unsigned int needs)
 
 static int test_run(const struct test *t)
 {
+	const char *slow = getenv("VM_SLOW");
 	int status;
 	pid_t pid;
 
@@ -118,7 +119,7 @@ static int test_run(const struct test *t)
 		return TEST_FAIL;
 	if (!pid) {
 		setpgid(0, 0);
-		alarm(TEST_SECONDS);
+		alarm(TEST_SECONDS * (slow ? atoi(slow) : 1));
 		status = t->fn(t->arg);
 		fflush(stdout);
 		_exit(status);

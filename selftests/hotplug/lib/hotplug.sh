@@ -42,7 +42,8 @@ get() {
 # await PORT STATE[/REASON],… [SECONDS]
 await() {
 	local said
-	said=$(eg wait "$1" "$2" "${3:-10}000") || fail "$1: $said"
+	said=$(eg wait "$1" "$2" $((${3:-10} * 1000 * ${VM_SLOW:-1}))) ||
+		fail "$1: $said"
 }
 
 # load [PARAM=VALUE…]: with rp0 and rp1 tracked unless told otherwise
