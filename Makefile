@@ -30,6 +30,10 @@ module: ## build/KERNEL/egpu.ko, for the running kernel, KDIR=… or KERNEL=…
 	@tools/setup --check module
 	+@$(build) $(kbuild-args)
 
+sim: ## the simulated fabric alone: build/KERNEL/egpu_sim.ko, egpu_sim_drm.ko
+	@tools/setup --check module
+	+@$(build) --sim $(kbuild-args)
+
 test-modules: ## the selftests' own modules, build/KERNEL/*.ko
 	@tools/setup --check module
 	+@$(build) --tests $(kbuild-args)
@@ -118,6 +122,6 @@ help: ## this text
 	@echo '                    debug: 6.12 with KASAN, lockdep, kmemleak, built when needed'
 	@echo 'Kbuild:             W=1 (warnings), C=2 (sparse), V=1 (commands)'
 
-.PHONY: all module test-modules test-programs tools install install-module \
+.PHONY: all module sim test-modules test-programs tools install install-module \
 	install-tools uninstall load unload vm demo check check-long mutate bench docs clean \
 	distclean help
