@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exhaustive sweeps: an operation is done again and again, and each time
+ * something happens at another of the accesses that it makes. Afterwards the
+ * port has to become EMPTY, and the next plug READY. Many ports work on one
+ * list of points at the same time.
+ *
+ *	egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT]
+ *		   OPERATION one|switch KIND
+ *
+ * OPERATION is attach, detach, query or suspend, KIND what the fabric's fault/
+ * takes: yank, link, ones or retry. Without -n every point is tried, until the
+ * operation needs no more accesses; with it so many, chosen by SEED; with -k
+ * this one, on every port. -c: how many accesses ones and retry last (1).
+ *
+ * Prints "OPERATION/SHAPE/KIND: N points, N covered, …", and a line for each
+ * point that went wrong; exit status 1 when there are any.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fabric.h"
+
+#define MAX_POINTS	20000
+#define MAX_TRIES	3	/* for a point that was not reached */
+#define MAX_BROKEN	4	/* ports; then it makes no sense to go on */
+#define LIMIT_MS	25000	/* for one phase: nothing takes so long */
+#define QUIET_MS	1500	/* an attach that ends nowhere has ended */
+
+enum phase {
+	PHASE_NEXT,	/* takes a point, and gets to where it begins */
+	PHASE_BEGIN,	/* is where the operation begins */
+	PHASE_SLEEP,	/* waits until all are ready to be suspended */
+	PHASE_RUN,	/* the operation goes on */
+	PHASE_OUT,	/* becomes EMPTY */
+	PHASE_IN,	/* becomes READY */
+	PHASE_DONE,	/* no points are left */
+};
+
+/**
+ * struct operation - what is swept
+ * @name: as on the command line
+ * @attached: it begins with a GPU that is READY, else with an empty slot
+ * @scope: whose accesses count
+ * @own: only those of this process do
+ */
+struct operation {
+	const char *name;
+	bool attached;
+	const char *scope;
+	bool own;
+	void (*begin)(struct slot *s);
+	bool (*is_over)(struct slot *s, bool hit);
+};
+
+static const struct operation *op;
+static const char *shape_name, *kind;
+static unsigned int nr_ports = 32, nr_wanted, only, count = 1;
+static uint64_t seed = 1;
+static bool counting;
+
+static unsigned char tries[MAX_POINTS + 1];
+static bool covered[MAX_POINTS + 1];
+static uint32_t list[MAX_POINTS], nr_list, next_in_list;
+static uint32_t again[MAX_POINTS], nr_again;
+static uint32_t total;		/* accesses that the operation makes */
+static uint32_t last;		/* point that was handed out */
+static bool beyond;		/* a point behind all of them was not hit */
+static unsigned int nr_done, nr_wrong, nr_sleeps, nr_awake;
+static long long slowest_ms;
+
+/* --- operations --- */
+
+static bool attach_is_over(struct slot *s, bool hit)
+{
+	bool gone = !strcmp(kind, "yank") || !strcmp(kind, "link");
+
+	if (slot_is_settled(s) || (hit && gone))
+		return true;
+	return hit && now_ms() - s->begun_ms > patient(QUIET_MS) &&
+	       now_ms() - s->changed_ms > patient(QUIET_MS);
+}
+
+static void detach_begin(struct slot *s)
+{
+	int ret = slot_detach(s);
+
+	if (ret)
+		die("%s: DETACH: %s", s->dir, strerror(-ret));
+}
+
+static bool detach_is_over(struct slot *s, bool hit)
+{
+	(void)hit;
+	return s->ended;
+}
+
+/* All that egpu and libegpu tell about a port; no privilege is needed. */
+static void query_begin(struct slot *s)
+{
+	struct egpu_function *functions;
+	struct egpu_port_info *ports;
+	struct egpu_link link;
+	struct egpu_user *users;
+	bool hidden;
+
+	if (egpu_ports(egpu, true, &ports) >= 0)
+		free(ports);
+	slot_refresh(s);
+	if (egpu_functions(egpu, s->id, &functions) >= 0)
+		free(functions);
+	if (egpu_users(egpu, s->id, &users, &hidden) >= 0)
+		free(users);
+	egpu_port_link(&s->info, &link);
+}
+
+static bool query_is_over(struct slot *s, bool hit)
+{
+	(void)s;
+	(void)hit;
+	return true;
+}
+
+static const struct operation operations[] = {
+	{ "attach", false, "below", false, slot_plug, attach_is_over },
+	{ "detach", true, "below", false, detach_begin, detach_is_over },
+	{ "query", true, "all", true, query_begin, query_is_over },
+	{ "suspend", true, "below", false, NULL, query_is_over },
+};
+
+/* One for all ports: through all of the kernel's phases, without sleeping. */
+static void sleep_all(void)
+{
+	int ret;
+
+	ret = try_put("/sys/power", "pm_test", "platform");
+	if (!ret)
+		ret = try_put("/sys/module/suspend/parameters",
+			      "pm_test_delay", "0");
+	if (ret)
+		die("this kernel has no pm_test: %s", strerror(-ret));
+	nr_sleeps++;
+	if (!try_put("/sys/power", "state", "freeze"))
+		nr_awake++;
+	try_put("/sys/power", "pm_test", "none");
+}
+
+/* --- points --- */
+
+static uint64_t random_next(void)
+{
+	/* splitmix64 */
+	uint64_t z = seed += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+/* So many of all points, each once, in any order. */
+static void points_choose(void)
+{
+	uint32_t i, j, swap;
+
+	nr_list = total < MAX_POINTS ? total : MAX_POINTS;
+	last = nr_list;
+	for (i = 0; i < nr_list; i++)
+		list[i] = i + 1;
+	if (!nr_wanted)
+		return;
+	for (i = 0; i < nr_list; i++) {
+		j = i + random_next() % (nr_list - i);
+		swap = list[i];
+		list[i] = list[j];
+		list[j] = swap;
+	}
+	if (nr_list > nr_wanted)
+		nr_list = nr_wanted;
+}
+
+/* Return: false when there are none left. When counting it is point 0. */
+static bool point_next(struct slot *s)
+{
+	s->point = 0;
+	if (counting || only)
+		s->point = only;
+	else if (nr_again)
+		s->point = again[--nr_again];
+	else if (next_in_list < nr_list)
+		s->point = list[next_in_list++];
+	else if (!nr_wanted && !beyond && last < MAX_POINTS)
+		s->point = ++last;
+	else
+		return false;
+	return !((counting || only) && tries[0] >= nr_slots);
+}
+
+/* The operation is over: was the point reached? */
+static void point_end(struct slot *s)
+{
+	uint32_t seen;
+
+	put(s->fault, "armed", "0");
+	if (!s->point) {
+		seen = get_number(s->fault, "seen");
+		total = seen > total ? seen : total;
+	} else if (get_number(s->fault, "hit")) {
+		covered[s->point] = true;
+	} else if (s->point > total) {
+		beyond = true;
+	} else if (++tries[s->point] < MAX_TRIES && !only) {
+		again[nr_again++] = s->point;
+	}
+}
+
+static void point_arm(struct slot *s)
+{
+	put(s->fault, "kind", "%s", kind);
+	put(s->fault, "scope", "%s", op->scope);
+	if (op->own)
+		put(s->fault, "task", "pid %d", getpid());
+	put(s->fault, "count", "%u", count);
+	put(s->fault, "at", "%u", s->point);
+	put(s->fault, "armed", "1");
+}
+
+static bool point_is_hit(struct slot *s)
+{
+	return s->point && get_number(s->fault, "hit");
+}
+
+/* --- the life of one port --- */
+
+static void enter(struct slot *s, enum phase phase)
+{
+	s->phase = phase;
+	s->begun_ms = now_ms();
+}
+
+static void run_begin(struct slot *s)
+{
+	point_arm(s);
+	enter(s, op->begin ? PHASE_RUN : PHASE_SLEEP);
+	if (op->begin)
+		op->begin(s);
+}
+
+static void take_next(struct slot *s)
+{
+	if (!point_next(s)) {
+		enter(s, PHASE_DONE);
+		return;
+	}
+	if (!s->point || only)
+		tries[0]++;
+	enter(s, PHASE_BEGIN);
+	if (op->attached && !slot_is_ready(s))
+		slot_plug(s);
+	else if (!op->attached)
+		slot_pull(s);
+}
+
+static void run_end(struct slot *s)
+{
+	point_end(s);
+	enter(s, PHASE_OUT);
+	slot_pull(s);
+}
+
+static void went_in(struct slot *s)
+{
+	long long took = now_ms() - s->begun_ms;
+
+	slowest_ms = took > slowest_ms ? took : slowest_ms;
+	nr_done++;
+	enter(s, PHASE_NEXT);
+}
+
+static void step(struct slot *s)
+{
+	switch ((enum phase)s->phase) {
+	case PHASE_NEXT:
+		take_next(s);
+		break;
+	case PHASE_BEGIN:
+		if (op->attached ? slot_is_ready(s) : slot_is_empty(s))
+			run_begin(s);
+		break;
+	case PHASE_RUN:
+		if (op->is_over(s, point_is_hit(s)))
+			run_end(s);
+		break;
+	case PHASE_OUT:
+		if (!slot_is_empty(s))
+			break;
+		enter(s, PHASE_IN);
+		slot_plug(s);
+		break;
+	case PHASE_IN:
+		if (slot_is_ready(s))
+			went_in(s);
+		break;
+	case PHASE_SLEEP:
+	case PHASE_DONE:
+		break;
+	}
+}
+
+static void watch(struct slot *s)
+{
+	static const char * const words[] = {
+		"next", "not where it begins", "not suspended",
+		"did not end", "did not become EMPTY", "did not become READY",
+		"done",
+	};
+	char why[128];
+
+	if (s->phase == PHASE_DONE || s->phase == PHASE_SLEEP ||
+	    now_ms() - s->begun_ms < patient(LIMIT_MS))
+		return;
+	snprintf(why, sizeof(why), "%s/%s/%s at %u: %s", op->name, shape_name,
+		 kind, s->point, words[s->phase]);
+	slot_give_up(s, why);
+	if (++nr_wrong >= MAX_BROKEN)
+		die("%u ports went wrong, the rest is not tried", nr_wrong);
+}
+
+/* Everybody who is not done waits for it. */
+static void sleep_when_all_wait(void)
+{
+	unsigned int i, waiting = 0;
+
+	for (i = 0; i < nr_slots; i++) {
+		if (slots[i].broken || slots[i].phase == PHASE_DONE)
+			continue;
+		if (slots[i].phase != PHASE_SLEEP)
+			return;
+		waiting++;
+	}
+	if (!waiting)
+		return;
+	sleep_all();
+	for (i = 0; i < nr_slots; i++) {
+		slots[i].dirty = true;
+		if (slots[i].phase == PHASE_SLEEP)
+			enter(&slots[i], PHASE_RUN);
+	}
+}
+
+static void run_all(void)
+{
+	unsigned int i, busy;
+
+	for (i = 0; i < nr_slots; i++)
+		enter(&slots[i], PHASE_NEXT);
+	do {
+		busy = 0;
+		slots_look(TICK_MS);
+		for (i = 0; i < nr_slots; i++) {
+			if (slots[i].broken)
+				continue;
+			step(&slots[i]);
+			watch(&slots[i]);
+			busy += slots[i].phase != PHASE_DONE;
+		}
+		sleep_when_all_wait();
+	} while (busy);
+}
+
+static void tell(long long took)
+{
+	uint32_t i, n = 0;
+
+	for (i = 1; i <= MAX_POINTS; i++)
+		n += covered[i];
+	/* How many there are is what was reached, not what was tried. */
+	if (!nr_wanted && !only)
+		for (total = last; total && !covered[total]; total--)
+			;
+	printf("%s/%s/%s: %u points, %u covered, %u wrong; %u runs on %u ports in %lld.%lld s, READY in at most %lld ms\n",
+	       op->name, shape_name, kind, total, n, nr_wrong, nr_done,
+	       nr_slots, took / 1000, took % 1000 / 100, slowest_ms);
+	if (nr_sleeps)
+		printf("%u times suspended, %u times to the end\n", nr_sleeps,
+		       nr_awake);
+}
+
+static int usage(void)
+{
+	printf("usage: egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT] OPERATION one|switch KIND\n");
+	return 2;
+}
+
+static int sweep(void)
+{
+	long long start = now_ms();
+
+	fabric_make("sweep", nr_ports,
+		    strcmp(shape_name, "switch") ? SHAPE_ONE : SHAPE_SWITCH);
+	if (!only) {
+		counting = true;
+		run_all();
+		counting = false;
+		points_choose();
+	}
+	memset(tries, 0, sizeof(tries));
+	run_all();
+	tell(now_ms() - start);
+	if (nr_wrong)
+		return 1;
+	fabrics_drop();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+	int c;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((c = getopt(argc, argv, "p:n:s:k:c:")) != -1) {
+		if (c == 'p')
+			nr_ports = strtoul(optarg, NULL, 0);
+		else if (c == 'n')
+			nr_wanted = strtoul(optarg, NULL, 0);
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else if (c == 'k')
+			only = strtoul(optarg, NULL, 0);
+		else if (c == 'c')
+			count = strtoul(optarg, NULL, 0);
+		else
+			return usage();
+	}
+	if (argc - optind != 3 || only > MAX_POINTS)
+		return usage();
+	for (i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+		if (!strcmp(argv[optind], operations[i].name))
+			op = &operations[i];
+	shape_name = argv[optind + 1];
+	kind = argv[optind + 2];
+	return op ? sweep() : usage();
+}
