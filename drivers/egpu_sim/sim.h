@@ -32,6 +32,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #define SIM_PORTS_PER_FABRIC	250
 #define SIM_PORTS		256
@@ -359,6 +360,21 @@ enum sim_irq_mode {
 };
 
 /**
+ * struct sim_share - a port's share of its fabric's numbers and addresses
+ * @secondary: first bus number below it
+ * @subordinate: last one
+ * @mem: offset of its window in the fabric's 32-bit memory
+ * @mem_size: bytes
+ * @prefetch: offset of its window in the fabric's prefetchable memory
+ * @prefetch_size: bytes
+ */
+struct sim_share {
+	u32 secondary, subordinate;
+	u64 mem, mem_size;
+	u64 prefetch, prefetch_size;
+};
+
+/**
  * struct sim_stats - what a port counts; under fabric->lock
  * @reads: configuration reads of it and of what is below
  * @writes: configuration writes
@@ -389,6 +405,9 @@ struct sim_stats {
  * @nr: root ports: counted from 0 (device × 8 + function); switches: device
  * @devs: devices that have a folder below (struct sim_dev.link)
  * @fn: the port's own registers
+ *
+ * @slot_number: Physical Slot Number, unique among all fabrics
+ * @share: what firmware gives it: bus numbers and windows, from the fabric's first
  *
  * As configured (sim_lock; what is used while live is read once):
  * @native: it has the Hot-Plug Capable bit, else there are no slot registers
@@ -430,7 +449,6 @@ struct sim_stats {
  * @retraining: Retrain Link was written
  * @autonomous: this Recovery was the device's wish
  * @unreliable: this Recovery is to correct unreliable operation
- * @idle_speed: code of the speed that the device lowered the link to; 0: none
  * @due: when the timer is to act; KTIME_MAX: it is not
  * @timer: for the LTSSM's next step
  * @error_timer: for bit errors
@@ -439,11 +457,11 @@ struct sim_stats {
  * @bounce_left: half periods that are left; 0: none
  * @bounce_on: which are the contacts' last state
  * @bounce_forever: until told
+ * @bounce_gone: it ends with the device being gone
  * @bounce_now: what bounces
  * @command_timer: for Command Completed
  * @stats: counters
  * @fault: what happens at the Nth access
- * @fill: fills the memory behind a device that is gone with ones
  */
 struct sim_port {
 	struct config_group group;
@@ -453,6 +471,8 @@ struct sim_port {
 	u32 nr;
 	struct list_head devs;
 	struct sim_func fn;
+	u32 slot_number;
+	struct sim_share share;
 
 	bool native, power_controller, attention_button, indicators, surprise;
 	bool command_completed, inband_presence_disable, external_facing;
@@ -471,14 +491,13 @@ struct sim_port {
 	enum sim_ltssm state;
 	u32 speed, width, target, ceiling, tries;
 	bool retraining, autonomous, unreliable;
-	u32 idle_speed;
 	ktime_t due;
 	struct hrtimer timer;
 	struct hrtimer error_timer;
 	u32 error_next;
 	struct hrtimer bounce_timer;
 	u32 bounce_left;
-	bool bounce_on, bounce_forever;
+	bool bounce_on, bounce_forever, bounce_gone;
 	struct sim_bounce bounce_now;
 	struct hrtimer command_timer;
 	struct sim_stats stats;
@@ -526,6 +545,7 @@ enum sim_state {
  * @group: its folder
  * @ports: root ports (struct sim_port.link); both locks to change
  * @nports: how many ports there are in all
+ * @counted: how many of them count for the limit while it is not dead
  * @keeps: what firmware keeps for itself, SIM_KEEPS_*
  * @ram: 32-bit memory windows have RAM behind them
  * @mem_spare: bytes of 32-bit memory that no port's window has
@@ -544,6 +564,9 @@ enum sim_state {
  * @irqs: one for each root port
  * @nirqs: how many
  *
+ * @mem_size: bytes of 32-bit memory that its plan needs
+ * @prefetch_size: same, of prefetchable memory
+ * @index: small number of its own while not dead
  * @domain: PCI domain while live, else -1
  * @sysdata: what the architecture wants to find in a bus
  * @pdev: the platform device it hangs below; its resume comes before theirs
@@ -551,7 +574,8 @@ enum sim_state {
  * @busn: bus numbers
  * @mem: 32-bit memory
  * @prefetch: prefetchable memory
- * @virt: RAM behind @mem; NULL: none
+ * @known: devices (struct sim_dev) by struct pci_dev, with a reference each, so
+ *	that a driver finds its device's folder when the device is gone
  * @busy: drivers that are just binding or unbinding (struct sim_busy), for
  *	`status`
  * @busy_lock: protects @busy
@@ -559,7 +583,7 @@ enum sim_state {
 struct sim_fabric {
 	struct config_group group;
 	struct list_head ports;
-	unsigned int nports;
+	unsigned int nports, counted;
 	u32 keeps;
 	bool ram;
 	u64 mem_spare, prefetch_spare;
@@ -577,6 +601,8 @@ struct sim_fabric {
 	struct sim_irq *irqs;
 	unsigned int nirqs;
 
+	u64 mem_size, prefetch_size;
+	unsigned int index;
 	int domain;
 #ifdef CONFIG_X86
 	struct pci_sysdata sysdata;
@@ -584,7 +610,7 @@ struct sim_fabric {
 	struct platform_device *pdev;
 	struct pci_host_bridge *bridge;
 	struct resource busn, mem, prefetch;
-	void *virt;
+	struct xarray known;
 	struct list_head busy;
 	spinlock_t busy_lock;
 };
@@ -599,8 +625,8 @@ static inline bool sim_fabric_is_dead(const struct sim_fabric *fabric)
 /* main.c */
 extern struct workqueue_struct *sim_wq;
 bool sim_ram_given(void);
-int sim_ram_take(struct resource *res, resource_size_t size, void **virt);
-void sim_ram_give(struct resource *res, void *virt);
+int sim_ram_take(struct resource *res, resource_size_t size,
+		 resource_size_t align);
 
 /* tree.c: the configfs tree */
 int sim_tree_init(void);
@@ -610,14 +636,16 @@ void sim_tree_exit(void);
 int sim_dump_parse(struct sim_spec *spec, const char *text, size_t size);
 ssize_t sim_dump_print(struct sim_func *fn, char *buf, size_t size);
 
-/* fabric.c: a host bridge comes and goes */
+/* watch.c: who binds, who sleeps */
 int sim_fabric_init(void);
 void sim_fabric_exit(void);
+ssize_t sim_fabric_status(struct sim_fabric *fabric, char *buf, size_t size);
+
+/* fabric.c: a host bridge comes and goes */
 void sim_fabric_setup(struct sim_fabric *fabric);
 int sim_fabric_start(struct sim_fabric *fabric);
 int sim_fabric_stop(struct sim_fabric *fabric);
 void sim_fabric_abandon(struct sim_fabric *fabric);
-ssize_t sim_fabric_status(struct sim_fabric *fabric, char *buf, size_t size);
 int sim_fabric_plan(struct sim_fabric *fabric);
 void sim_fabric_firmware(struct sim_fabric *fabric);
 struct sim_fabric *sim_fabric_of_bus(struct pci_bus *bus);
@@ -629,7 +657,6 @@ void sim_route_update(struct sim_fabric *fabric);
 struct sim_port *sim_func_above(struct sim_func *fn);
 struct sim_port *sim_func_root(struct sim_func *fn);
 u16 sim_func_id(struct sim_func *fn);
-struct sim_func *sim_func_of(struct pci_dev *pdev, unsigned long *flags);
 
 /* build.c: the registers that a function begins with */
 int sim_func_build(struct sim_func *fn);
@@ -682,7 +709,11 @@ void sim_switch_reset(struct sim_dev *dev, bool on);
 void sim_dev_gone(struct sim_dev *dev);
 void sim_port_gone(struct sim_port *port);
 void sim_func_gone(struct sim_func *fn);
+int sim_fabric_prepare_sleep(struct sim_fabric *fabric);
 void sim_fabric_sleep(struct sim_fabric *fabric, bool power_lost);
+int sim_fabric_build(struct sim_fabric *fabric);
+void sim_fabric_boot(struct sim_fabric *fabric);
+void sim_fabric_raze(struct sim_fabric *fabric);
 
 /* irq.c: interrupt lines */
 int sim_irq_alloc(struct sim_fabric *fabric);

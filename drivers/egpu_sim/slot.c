@@ -1,0 +1,712 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: what sits in them, presence, power, commands, and contacts that bounce
+ * (PCIe 6.0.1 section 6.7).
+ *
+ * A device's registers are made when it is put in, and stay until its folder or
+ * the fabric goes: only port->card says whether anybody can reach them.
+ */
+
+#include "sim.h"
+#include "trace.h"
+
+/* --- events ------------------------------------------------------------- */
+
+/* Slot Status: something happened. */
+void sim_slot_status(struct sim_port *port, u16 events)
+{
+	lockdep_assert_held(&port->fabric->lock);
+	if (!port->fn.slot)
+		return;
+	sim_set16(&port->fn, port->fn.pcie + PCI_EXP_SLTSTA, 0, events);
+	trace_sim_slot(port->fabric->domain, sim_func_id(&port->fn), events);
+	sim_irq_update(&port->fn);
+}
+
+static bool sim_dev_is_powered(const struct sim_dev *dev)
+{
+	const struct sim_port *port = dev->port;
+
+	return port->card == dev && port->contact_link &&
+	       sim_slot_powered(port);
+}
+
+bool sim_slot_powered(const struct sim_port *port)
+{
+	if (port->fn.slot && port->power_controller &&
+	    sim_get16(&port->fn, port->fn.pcie + PCI_EXP_SLTCTL) &
+	    PCI_EXP_SLTCTL_PCC)
+		return false;
+	return !port->up || sim_dev_is_powered(port->up);
+}
+
+/* In-band and out-of-band (PCIe 6.0.1 section 7.5.3.11). */
+static bool sim_slot_present(const struct sim_port *port)
+{
+	u16 ctl = sim_get16(&port->fn, port->fn.pcie + PCI_EXP_SLTCTL);
+	bool inband = port->card && port->contact_link &&
+		      sim_slot_powered(port) &&
+		      !(ctl & PCI_EXP_SLTCTL_IBPD_DISABLE);
+
+	switch (port->presence) {
+	case SIM_PRESENCE_PRESENT:
+		return true;
+	case SIM_PRESENCE_ABSENT:
+		return inband;
+	default:
+		return inband || (port->card && port->contact_presence);
+	}
+}
+
+/**
+ * sim_slot_presence - Presence Detect State follows the slot
+ * @port: the port; its fabric's lock is held
+ * @tell: by Presence Detect Changed
+ */
+void sim_slot_presence(struct sim_port *port, bool tell)
+{
+	int sta = port->fn.pcie + PCI_EXP_SLTSTA;
+	bool now;
+
+	lockdep_assert_held(&port->fabric->lock);
+	if (!port->fn.regs || !port->fn.slot)
+		return;
+	now = sim_slot_present(port);
+	if (now == !!(sim_get16(&port->fn, sta) & PCI_EXP_SLTSTA_PDS))
+		return;
+	sim_set16(&port->fn, sta, PCI_EXP_SLTSTA_PDS,
+		  now ? PCI_EXP_SLTSTA_PDS : 0);
+	if (tell)
+		sim_slot_status(port, PCI_EXP_SLTSTA_PDC);
+}
+
+/* The attention button. */
+void sim_slot_press(struct sim_port *port)
+{
+	if (port->attention_button)
+		sim_slot_status(port, PCI_EXP_SLTSTA_ABP);
+}
+
+/* --- power, resets ------------------------------------------------------ */
+
+/* A switch gained or lost power: so did what is in its slots. */
+static void sim_switch_update(struct sim_dev *dev)
+{
+	struct sim_port *port;
+
+	list_for_each_entry(port, &dev->ports, link) {
+		if (!port->fn.regs)
+			continue;
+		sim_link_update(port);
+		sim_slot_presence(port, true);
+		if (port->card)
+			sim_switch_update(port->card);
+	}
+}
+
+/**
+ * sim_card_reset - the link to a device went down: it is reset, and so is
+ *	everything below it
+ * @dev: the device; its fabric's lock is held
+ */
+void sim_card_reset(struct sim_dev *dev)
+{
+	struct sim_port *port;
+	int i;
+
+	for (i = 0; i < SIM_FUNCTIONS; i++)
+		if (dev->by_nr[i])
+			sim_func_reset(dev->by_nr[i]);
+	list_for_each_entry(port, &dev->ports, link) {
+		if (!port->fn.regs)
+			continue;
+		sim_link_drop(port);
+		sim_func_reset(&port->fn);
+		sim_link_update(port);
+		sim_slot_presence(port, false);
+	}
+}
+
+/* Secondary Bus Reset of a switch's Upstream Port. */
+void sim_switch_reset(struct sim_dev *dev, bool on)
+{
+	struct sim_port *port;
+
+	list_for_each_entry(port, &dev->ports, link)
+		if (port->fn.regs)
+			sim_link_update(port);
+}
+
+static void sim_slot_command_done(struct sim_port *port)
+{
+	if (port->command_completed)
+		sim_slot_status(port, PCI_EXP_SLTSTA_CC);
+}
+
+static enum hrtimer_restart sim_command_timer(struct hrtimer *timer)
+{
+	struct sim_port *port = container_of(timer, struct sim_port,
+					     command_timer);
+
+	guard(raw_spinlock_irqsave)(&port->fabric->lock);
+	if (port->fn.regs)
+		sim_slot_command_done(port);
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * sim_slot_control - Slot Control was written: a command
+ * @port: the port
+ * @old: what it was
+ * @new: what it is
+ */
+void sim_slot_control(struct sim_port *port, u16 old, u16 new)
+{
+	if ((old ^ new) & PCI_EXP_SLTCTL_PCC) {
+		port->tries = 0;
+		sim_link_update(port);
+		if (port->card)
+			sim_switch_update(port->card);
+	}
+	sim_slot_presence(port, true);
+	if (port->command_ms)
+		hrtimer_start(&port->command_timer,
+			      ms_to_ktime(port->command_ms), HRTIMER_MODE_REL);
+	else
+		sim_slot_command_done(port);
+}
+
+/* --- contacts ----------------------------------------------------------- */
+
+static void sim_slot_contact(struct sim_port *port, bool presence, bool lanes)
+{
+	port->contact_presence = presence;
+	if (port->contact_link != lanes) {
+		port->contact_link = lanes;
+		port->tries = 0;
+		sim_link_update(port);
+		if (port->card)
+			sim_switch_update(port->card);
+	}
+	sim_slot_presence(port, true);
+}
+
+/**
+ * sim_slot_yank - the device is gone, at this moment
+ * @port: the port; its fabric's lock is held
+ */
+void sim_slot_yank(struct sim_port *port)
+{
+	struct sim_dev *dev = port->card;
+
+	lockdep_assert_held(&port->fabric->lock);
+	port->bounce_left = 0;
+	port->bounce_forever = false;
+	if (!dev)
+		return;
+	sim_slot_contact(port, false, false);
+	port->card = NULL;
+	dev->present = false;
+	sim_slot_presence(port, true);
+}
+
+static void sim_bounce_step(struct sim_port *port, bool closed)
+{
+	bool other = !port->bounce_gone;
+
+	sim_slot_contact(port,
+			 port->bounce_now.what == SIM_CONTACT_LINK ? other :
+			 closed,
+			 port->bounce_now.what == SIM_CONTACT_PRESENCE ? other :
+			 closed);
+}
+
+static void sim_bounce_end(struct sim_port *port)
+{
+	if (port->bounce_gone)
+		sim_slot_yank(port);
+	else
+		sim_slot_contact(port, true, true);
+}
+
+static void sim_bounce_arm(struct sim_port *port)
+{
+	u64 half = port->bounce_now.period_us * (u64)NSEC_PER_USEC / 2;
+
+	hrtimer_start(&port->bounce_timer, ns_to_ktime(half), HRTIMER_MODE_REL);
+}
+
+static enum hrtimer_restart sim_bounce_timer(struct hrtimer *timer)
+{
+	struct sim_port *port = container_of(timer, struct sim_port,
+					     bounce_timer);
+
+	guard(raw_spinlock_irqsave)(&port->fabric->lock);
+	if ((!port->bounce_left && !port->bounce_forever) || !port->card ||
+	    hrtimer_is_queued(timer))
+		return HRTIMER_NORESTART;
+	port->bounce_on = !port->bounce_on;
+	sim_bounce_step(port, port->bounce_on);
+	if (!port->bounce_forever && !--port->bounce_left) {
+		sim_bounce_end(port);
+		return HRTIMER_NORESTART;
+	}
+	sim_bounce_arm(port);
+	return HRTIMER_NORESTART;
+}
+
+/* Contacts that are @closed now end open when the device is to be @gone. */
+static void sim_bounce_begin(struct sim_port *port,
+			     const struct sim_bounce *bounce, bool closed,
+			     bool gone)
+{
+	port->bounce_now = *bounce;
+	port->bounce_on = !closed;
+	port->bounce_gone = gone;
+	port->bounce_left = 2 * bounce->count;
+	port->bounce_forever = !bounce->count && bounce->period_us;
+	sim_bounce_step(port, port->bounce_on);
+	sim_bounce_arm(port);
+}
+
+/**
+ * sim_slot_flap - contacts open and close now
+ * @port: the port; its fabric's lock is held
+ * @bounce: how; a period of 0 ends it
+ */
+void sim_slot_flap(struct sim_port *port, const struct sim_bounce *bounce)
+{
+	lockdep_assert_held(&port->fabric->lock);
+	if (!port->card)
+		return;
+	if (bounce->period_us) {
+		sim_bounce_begin(port, bounce, true, false);
+		return;
+	}
+	port->bounce_left = 0;
+	port->bounce_forever = false;
+	sim_slot_contact(port, true, true);
+}
+
+/* --- plug and pull ------------------------------------------------------ */
+
+static struct sim_dev *sim_slot_wants(struct sim_port *port)
+{
+	struct sim_dev *dev;
+
+	list_for_each_entry(dev, &port->devs, link)
+		if (dev->present)
+			return dev;
+	return NULL;
+}
+
+/* Everything below the link, in its state at power up. Nobody sees it yet. */
+static int sim_dev_build(struct sim_dev *dev)
+{
+	struct sim_port *port;
+	struct sim_dev *child;
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < SIM_FUNCTIONS; i++)
+		if (dev->by_nr[i])
+			ret = sim_func_build(dev->by_nr[i]);
+	list_for_each_entry(port, &dev->ports, link) {
+		child = sim_slot_wants(port);
+		ret = ret ?: sim_func_build(&port->fn);
+		ret = ret ?: child ? sim_dev_build(child) : 0;
+		if (ret)
+			break;
+		scoped_guard(raw_spinlock_irqsave, &port->fabric->lock) {
+			port->card = child;
+			port->contact_presence = child;
+			port->contact_link = child;
+			port->state = SIM_DETECT;
+			port->due = KTIME_MAX;
+			sim_slot_presence(port, false);
+		}
+	}
+	return ret;
+}
+
+/* The hardware that the port itself is can be reached. */
+static bool sim_port_is_there(const struct sim_port *port)
+{
+	while (port->up) {
+		if (port->up->port->card != port->up)
+			return false;
+		port = port->up->port;
+	}
+	return port->fn.regs;
+}
+
+/**
+ * sim_slot_plug - put a device into a slot of a live fabric
+ * @port: the port
+ * @dev: one of its devices
+ *
+ * Return: 0; -EBUSY: another one is there; -ENOMEM.
+ */
+int sim_slot_plug(struct sim_port *port, struct sim_dev *dev)
+{
+	struct sim_dev *other = port->card ?: sim_slot_wants(port);
+	int ret;
+
+	lockdep_assert_held(&sim_lock);
+	if (other)
+		return other == dev ? 0 : -EBUSY;
+	if (!sim_port_is_there(port)) {
+		dev->present = true;
+		return 0;
+	}
+	ret = sim_dev_build(dev);
+	if (ret)
+		return ret;
+	guard(raw_spinlock_irqsave)(&port->fabric->lock);
+	dev->present = true;
+	port->card = dev;
+	port->tries = 0;
+	if (dev->bounce.period_us && dev->bounce.count)
+		sim_bounce_begin(port, &dev->bounce, false, false);
+	else
+		sim_slot_contact(port, true, true);
+	return 0;
+}
+
+/**
+ * sim_slot_pull - tear a device out of a live fabric
+ * @port: the port
+ * @dev: one of its devices
+ *
+ * Return: 0.
+ */
+int sim_slot_pull(struct sim_port *port, struct sim_dev *dev)
+{
+	lockdep_assert_held(&sim_lock);
+	guard(raw_spinlock_irqsave)(&port->fabric->lock);
+	if (port->card != dev) {
+		dev->present = false;
+		return 0;
+	}
+	if (dev->bounce.period_us && dev->bounce.count &&
+	    sim_port_is_there(port)) {
+		dev->present = false;
+		sim_bounce_begin(port, &dev->bounce, true, true);
+	} else {
+		sim_slot_yank(port);
+	}
+	return 0;
+}
+
+/* --- coming and going --------------------------------------------------- */
+
+void sim_slot_init(struct sim_port *port)
+{
+	hrtimer_setup(&port->bounce_timer, sim_bounce_timer, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL);
+	hrtimer_setup(&port->command_timer, sim_command_timer, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL);
+}
+
+/* Not under the fabric's lock, which the timers take. */
+void sim_slot_exit(struct sim_port *port)
+{
+	hrtimer_cancel(&port->bounce_timer);
+	hrtimer_cancel(&port->command_timer);
+}
+
+/**
+ * sim_func_gone - a function's folder goes; nobody may reach it any more
+ * @fn: the function
+ */
+void sim_func_gone(struct sim_func *fn)
+{
+	lockdep_assert_held(&sim_lock);
+	scoped_guard(raw_spinlock_irqsave, &fn->fabric->lock) {
+		if (fn->dev)
+			fn->dev->by_nr[fn->nr] = NULL;
+		sim_irq_forget(fn);
+	}
+	sim_func_free(fn);
+}
+
+/**
+ * sim_dev_gone - a device's folder goes; its functions' and ports' are gone
+ * @dev: the device
+ */
+void sim_dev_gone(struct sim_dev *dev)
+{
+	int i;
+
+	lockdep_assert_held(&sim_lock);
+	/* Nobody can tell a hanging driver to go on any more. */
+	for (i = 0; i < SIM_POINTS; i++)
+		WRITE_ONCE(dev->point_hang[i], false);
+	wake_up_all(&dev->point_wait);
+	scoped_guard(raw_spinlock_irqsave, &dev->fabric->lock) {
+		if (dev->port->card == dev && dev->port->fn.regs)
+			sim_slot_yank(dev->port);
+		else if (dev->port->card == dev)
+			dev->port->card = NULL;
+		dev->present = false;
+	}
+	sim_func_gone(&dev->fn);
+}
+
+/**
+ * sim_port_gone - a port's folder goes; its devices' are gone
+ * @port: the port
+ */
+void sim_port_gone(struct sim_port *port)
+{
+	struct sim_fabric *fabric = port->fabric;
+
+	lockdep_assert_held(&sim_lock);
+	scoped_guard(raw_spinlock_irqsave, &fabric->lock) {
+		port->bounce_left = 0;
+		port->bounce_forever = false;
+		port->due = KTIME_MAX;
+		port->card = NULL;
+		sim_irq_forget(&port->fn);
+		list_del_init(&port->link);
+		if (!port->up && fabric->root[port->nr] == port) {
+			fabric->root[port->nr] = NULL;
+			sim_route_update(fabric);
+		}
+	}
+	sim_link_exit(port);
+	sim_slot_exit(port);
+	sim_func_free(&port->fn);
+}
+
+/* --- sleep -------------------------------------------------------------- */
+
+static void sim_dev_power_cycle(struct sim_dev *dev);
+
+static void sim_port_power_cycle(struct sim_port *port)
+{
+	memcpy(port->fn.regs->value, port->fn.regs->initial, SIM_CFG_SIZE);
+	port->reset = false;
+	port->state = SIM_DETECT;
+	port->due = KTIME_MAX;
+	if (port->card)
+		sim_dev_power_cycle(port->card);
+	sim_slot_presence(port, false);
+	sim_link_boot(port);
+	sim_irq_update(&port->fn);
+}
+
+static void sim_dev_power_cycle(struct sim_dev *dev)
+{
+	struct sim_port *port;
+	int i;
+
+	for (i = 0; i < SIM_FUNCTIONS; i++)
+		if (dev->by_nr[i] && dev->by_nr[i]->regs)
+			memcpy(dev->by_nr[i]->regs->value,
+			       dev->by_nr[i]->regs->initial, SIM_CFG_SIZE);
+	list_for_each_entry(port, &dev->ports, link)
+		if (port->fn.regs)
+			sim_port_power_cycle(port);
+}
+
+/* Another device, or none, is in the slot when the machine wakes up. */
+static void sim_port_replace(struct sim_port *port)
+{
+	struct sim_dev *dev = port->card, *other;
+
+	if (!dev || !dev->replace)
+		return;
+	other = dev->replacement;
+	dev->replace = false;
+	dev->replacement = NULL;
+	dev->present = false;
+	port->card = other;
+	port->contact_presence = other;
+	port->contact_link = other;
+	port->state = SIM_DETECT;
+	port->due = KTIME_MAX;
+	sim_set16(&port->fn, port->fn.pcie + PCI_EXP_LNKSTA,
+		  PCI_EXP_LNKSTA_DLLLA | PCI_EXP_LNKSTA_LT |
+		  PCI_EXP_LNKSTA_NLW, 0);
+	if (other) {
+		other->present = true;
+		sim_link_boot(port);
+	}
+	sim_slot_presence(port, false);
+}
+
+static void sim_port_sleep(struct sim_port *port)
+{
+	struct sim_port *below;
+
+	sim_port_replace(port);
+	if (!port->card)
+		return;
+	list_for_each_entry(below, &port->card->ports, link)
+		if (below->fn.regs)
+			sim_port_sleep(below);
+}
+
+/**
+ * sim_fabric_sleep - the machine sleeps: what happens meanwhile
+ * @fabric: the fabric; all its devices are suspended
+ * @power_lost: registers are lost as well
+ */
+void sim_fabric_sleep(struct sim_fabric *fabric, bool power_lost)
+{
+	struct sim_port *port;
+
+	guard(raw_spinlock_irqsave)(&fabric->lock);
+	list_for_each_entry(port, &fabric->ports, link) {
+		if (!port->fn.regs)
+			continue;
+		sim_port_sleep(port);
+		if (power_lost)
+			sim_port_power_cycle(port);
+	}
+	sim_route_update(fabric);
+}
+
+/* The replacements' registers, while memory can still be had. */
+static int sim_port_prepare(struct sim_port *port)
+{
+	struct sim_dev *dev = port->card;
+	struct sim_port *below;
+	int ret = 0;
+
+	if (dev && dev->replace && dev->replacement)
+		ret = sim_dev_build(dev->replacement);
+	if (!dev || ret)
+		return ret;
+	list_for_each_entry(below, &dev->ports, link)
+		ret = ret ?: sim_port_prepare(below);
+	return ret;
+}
+
+/**
+ * sim_fabric_prepare_sleep - make what sim_fabric_sleep() needs
+ * @fabric: the fabric
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int sim_fabric_prepare_sleep(struct sim_fabric *fabric)
+{
+	struct sim_port *port;
+	int ret = 0;
+
+	guard(mutex)(&sim_lock);
+	list_for_each_entry(port, &fabric->ports, link)
+		ret = ret ?: sim_port_prepare(port);
+	return ret;
+}
+
+/* --- a fabric begins and ends ------------------------------------------- */
+
+/**
+ * sim_fabric_build - make all ports' registers, and those of what is in slots
+ * @fabric: the fabric, not live yet; sim_lock is held
+ *
+ * Return: 0 or -ENOMEM; then sim_fabric_raze() clears up.
+ */
+int sim_fabric_build(struct sim_fabric *fabric)
+{
+	struct sim_port *port;
+	struct sim_dev *dev;
+	int ret = 0;
+
+	lockdep_assert_held(&sim_lock);
+	list_for_each_entry(port, &fabric->ports, link) {
+		dev = sim_slot_wants(port);
+		ret = sim_func_build(&port->fn);
+		ret = ret ?: dev ? sim_dev_build(dev) : 0;
+		if (ret)
+			return ret;
+		port->card = dev;
+		port->contact_presence = dev;
+		port->contact_link = dev;
+	}
+	return 0;
+}
+
+static void sim_dev_boot(struct sim_dev *dev);
+
+static void sim_port_boot(struct sim_port *port)
+{
+	port->state = SIM_DETECT;
+	port->due = KTIME_MAX;
+	port->reset = false;
+	port->tries = 0;
+	sim_slot_presence(port, false);
+	sim_link_boot(port);
+	if (port->card)
+		sim_dev_boot(port->card);
+}
+
+static void sim_dev_boot(struct sim_dev *dev)
+{
+	struct sim_port *port;
+
+	list_for_each_entry(port, &dev->ports, link)
+		if (port->fn.regs)
+			sim_port_boot(port);
+}
+
+/* Firmware trains all links that will; nothing is told. */
+void sim_fabric_boot(struct sim_fabric *fabric)
+{
+	struct sim_port *port;
+
+	lockdep_assert_held(&fabric->lock);
+	list_for_each_entry(port, &fabric->ports, link)
+		sim_port_boot(port);
+}
+
+/* Timers look upwards: what is below goes first. */
+static void sim_dev_raze(struct sim_dev *dev);
+
+static void sim_port_raze(struct sim_port *port)
+{
+	struct sim_dev *dev;
+
+	scoped_guard(raw_spinlock_irqsave, &port->fabric->lock) {
+		port->card = NULL;
+		port->due = KTIME_MAX;
+		port->bounce_left = 0;
+		port->bounce_forever = false;
+		port->contact_presence = port->contact_link = false;
+		port->fault.armed = false;
+		sim_irq_forget(&port->fn);
+	}
+	sim_link_exit(port);
+	sim_slot_exit(port);
+	list_for_each_entry(dev, &port->devs, link)
+		sim_dev_raze(dev);
+	sim_func_free(&port->fn);
+}
+
+static void sim_dev_raze(struct sim_dev *dev)
+{
+	struct sim_port *port;
+	int i;
+
+	list_for_each_entry(port, &dev->ports, link)
+		sim_port_raze(port);
+	for (i = 0; i < SIM_FUNCTIONS; i++)
+		if (dev->by_nr[i])
+			sim_func_free(dev->by_nr[i]);
+}
+
+/**
+ * sim_fabric_raze - the kernel has forgotten the fabric: free all registers
+ * @fabric: the fabric; sim_lock is held
+ */
+void sim_fabric_raze(struct sim_fabric *fabric)
+{
+	struct sim_port *port;
+
+	lockdep_assert_held(&sim_lock);
+	list_for_each_entry(port, &fabric->ports, link)
+		sim_port_raze(port);
+	memset(fabric->root, 0, sizeof(fabric->root));
+	memset(fabric->root_of, 0, sizeof(fabric->root_of));
+}

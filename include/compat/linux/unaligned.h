@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* 6.12 moved it here from asm/. */
+
+#ifndef EGPU_COMPAT_UNALIGNED_H
+#define EGPU_COMPAT_UNALIGNED_H
+
+#if __has_include_next(<linux/unaligned.h>)
+#include_next <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+#endif
