@@ -219,6 +219,21 @@ sim_service() {
 		> /dev/null
 }
 
+# sim_said REGEX [SECONDS]: the kernel has said so since dmesg_mark, or does
+# within 5 seconds; sim_unsaid REGEX: it has not
+sim_said() {
+	within "${2:-5}" _sim_said "$1" ||
+		fail "the kernel did not say /$1/: $(dmesg_since | tail -n 6)"
+}
+
+sim_unsaid() {
+	not _sim_said "$1" || fail "the kernel said /$1/"
+}
+
+_sim_said() {
+	dmesg_since | grep -Eq -- "$1"
+}
+
 # --- the end ---
 
 # sim_free: nothing hangs any more on purpose, and no fault waits
