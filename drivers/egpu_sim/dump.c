@@ -5,7 +5,9 @@
  */
 
 #include <linux/ctype.h>
+#include <linux/hex.h>
 #include <linux/kernel.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
@@ -241,7 +243,7 @@ int sim_dump_parse(struct sim_spec *spec, const char *text, size_t size)
 	if (error)
 		return error;
 	if (dump->size) {
-		regs = kvmemdup(dump->regs, dump->size, GFP_KERNEL);
+		regs = kmemdup(dump->regs, dump->size, GFP_KERNEL);
 		if (!regs)
 			return -ENOMEM;
 		sim_dump_adopt(spec, dump);
