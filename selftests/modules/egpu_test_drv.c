@@ -231,12 +231,6 @@ static const struct file_operations test_fops = {
 	.mmap = test_mmap,
 };
 
-static bool test_is_closed(struct test_dev *t)
-{
-	guard(mutex)(&test_lock);
-	return !t->opens;
-}
-
 static int test_node_add(struct test_dev *t)
 {
 	struct device *dev;
@@ -376,7 +370,7 @@ static void test_remove_told(struct pci_dev *pdev, struct test_dev *t)
 	msleep(remove_ms);
 	test_hang(pdev, "remove", remove_hang);
 	if (remove_waits)
-		wait_event(t->closed, test_is_closed(t));
+		wait_event(t->closed, !READ_ONCE(t->opens));
 }
 
 static void test_remove(struct pci_dev *pdev)
