@@ -45,7 +45,6 @@ static inline bool sim_is_there(const struct sim_place *at)
 	return at->fn->regs && (!at->dev || at->port->card == at->dev);
 }
 
-void sim_tree_number(struct sim_fabric *fabric);
 
 /* --- values (attr_value.c) ----------------------------------------------- */
 

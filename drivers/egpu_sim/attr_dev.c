@@ -268,18 +268,6 @@ static ssize_t sim_ber_store(struct config_item *item, const char *buf,
 	return count;
 }
 
-static ssize_t sim_autonomous_speed_show(struct config_item *item, char *buf)
-{
-	struct sim_place at = sim_place(item);
-	u32 speed = 0;
-
-	scoped_guard(raw_spinlock_irqsave, &at.fabric->lock)
-		if (at.port->card == at.dev)
-			speed = at.port->idle_speed;
-	return sysfs_emit(buf, "%s%s\n", sim_speed_name(speed),
-			  speed ? " GT/s" : "");
-}
-
 static int sim_autonomous(const struct sim_place *at, u32 speed)
 {
 	guard(raw_spinlock_irqsave)(&at->fabric->lock);
@@ -301,9 +289,6 @@ static ssize_t sim_autonomous_speed_store(struct config_item *item,
 				  "write 2.5, 5, 8, 16, 32, 64 or 128");
 	guard(mutex)(&sim_lock);
 	error = sim_autonomous(&at, speed);
-	if (error == -EINVAL)
-		sim_refuse(item, "autonomous_speed", error,
-			   "the link cannot run at this speed");
 	return error ?: count;
 }
 
@@ -360,7 +345,7 @@ CONFIGFS_ATTR(sim_, present);
 CONFIGFS_ATTR(sim_, bounce);
 CONFIGFS_ATTR_WO(sim_, flap);
 CONFIGFS_ATTR(sim_, ber);
-CONFIGFS_ATTR(sim_, autonomous_speed);
+CONFIGFS_ATTR_WO(sim_, autonomous_speed);
 CONFIGFS_ATTR(sim_, sleep);
 
 struct configfs_attribute *sim_dev_attrs[] = {

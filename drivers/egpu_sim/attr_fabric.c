@@ -3,18 +3,13 @@
  * Attributes of a fabric. Writing `live` starts and stops it.
  */
 
+#include <linux/bits.h>
+#include <linux/sizes.h>
 #include <linux/sysfs.h>
 
 #include "attr.h"
 
-#define SIM_WINDOWS_MAX		(1ULL << 44)
-
-static void sim_live_prepare(struct sim_fabric *fabric)
-{
-	guard(mutex)(&sim_lock);
-	if (sim_fabric_is_dead(fabric))
-		sim_tree_number(fabric);
-}
+#define SIM_WINDOWS_MAX		BIT_ULL(44)
 
 static ssize_t sim_live_show(struct config_item *item, char *buf)
 {
@@ -34,8 +29,6 @@ static ssize_t sim_live_store(struct config_item *item, const char *buf,
 	error = sim_switch_parse(item, "live", buf, count, &on);
 	if (error)
 		return error;
-	if (on)
-		sim_live_prepare(fabric);
 	error = on ? sim_fabric_start(fabric) : sim_fabric_stop(fabric);
 	return error ?: count;
 }

@@ -3,6 +3,7 @@
  * Attributes of a port.
  */
 
+#include <linux/bits.h>
 #include <linux/sizes.h>
 #include <linux/sysfs.h>
 
@@ -10,7 +11,7 @@
 
 #define SIM_BUSES_MAX		254
 #define SIM_MEM_MAX		SZ_2G
-#define SIM_PREFETCH_MAX	(1ULL << 44)
+#define SIM_PREFETCH_MAX	BIT_ULL(44)
 
 static void sim_presence_changed(const struct sim_place *at)
 {

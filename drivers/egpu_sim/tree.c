@@ -102,20 +102,6 @@ static int sim_name_nr(const char *name, const char *stem, u32 max)
 	return strcmp(name, plain) ? -EINVAL : nr;
 }
 
-/**
- * sim_tree_number - number root ports in the order in which they were made
- * @fabric: the fabric, not live; sim_lock is held
- */
-void sim_tree_number(struct sim_fabric *fabric)
-{
-	struct sim_port *port;
-	u32 nr = 0;
-
-	lockdep_assert_held(&sim_lock);
-	list_for_each_entry(port, &fabric->ports, link)
-		port->nr = nr++;
-}
-
 /* --- functions ------------------------------------------------------------ */
 
 static void sim_func_init(struct sim_func *fn, struct sim_fabric *fabric)
@@ -241,8 +227,6 @@ static void sim_port_drop(struct sim_port *port)
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock)
 		list_del_init(&port->link);
 	fabric->nports--;
-	if (sim_fabric_is_dead(fabric))
-		sim_tree_number(fabric);
 }
 
 /* --- devices -------------------------------------------------------------- */
@@ -383,7 +367,6 @@ static struct config_group *sim_fabric_make(struct config_group *group,
 	if (!fabric)
 		return ERR_PTR(-ENOMEM);
 	config_group_init_type_name(&fabric->group, name, &sim_fabric_type);
-	INIT_LIST_HEAD(&fabric->ports);
 	sim_fabric_setup(fabric);
 	return &fabric->group;
 }
@@ -395,18 +378,12 @@ static void sim_fabric_drop(struct config_group *group,
 	config_item_put(item);
 }
 
-/* Any name will do: a root port. */
+/* Any name will do: a root port. sim_fabric_plan() numbers it. */
 static struct config_group *sim_fabric_make_child(struct config_group *group,
 						  const char *name)
 {
-	struct sim_fabric *fabric = to_fabric(group);
-	struct config_group *port;
-
 	guard(mutex)(&sim_lock);
-	port = sim_port_make(group, fabric, NULL, name, 0);
-	if (!IS_ERR(port))
-		sim_tree_number(fabric);
-	return port;
+	return sim_port_make(group, to_fabric(group), NULL, name, 0);
 }
 
 static void sim_fabric_drop_child(struct config_group *group,

@@ -4,7 +4,7 @@
 #ifndef EGPU_COMPAT_UNALIGNED_H
 #define EGPU_COMPAT_UNALIGNED_H
 
-#if __has_include_next(<linux/unaligned.h>)
+#ifdef EGPU_HAVE_UNALIGNED_H
 #include_next <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
