@@ -13,10 +13,13 @@ setup() {
 	if [ ! -d "$SIM/f" ]; then
 		sim_fabric f
 		for p in f/a f/b; do
-			sim_port "$p" external_facing=1 power_controller=1 \
-				attention_button=1 indicators=1
+			sim_port "$p" external_facing=1 power_controller=1
 			sim_gpu "$p/gpu"
 		done
+		# A button and power control: pciehp would wait for the button.
+		sim_port f/button external_facing=1 attention_button=1 \
+			indicators=1
+		sim_gpu f/button/gpu
 		sim_live f
 		for p in f/a f/b; do eg quarantine "$p" 0 0; done
 	fi
@@ -26,10 +29,9 @@ setup() {
 teardown() {
 	users_kill
 	sim_free
-	sim_set f/a/gpu present 0
-	sim_set f/b/gpu present 0
-	await f/a EMPTY 20
-	await f/b EMPTY 20
+	local p
+	for p in f/a f/b f/button; do sim_set "$p/gpu" present 0; done
+	for p in f/a f/b f/button; do await "$p" EMPTY 20; done
 }
 
 # ready PORT: a GPU is there
@@ -90,10 +92,10 @@ sysfs_remove() {
 
 prove button "the attention button: a removal, five seconds later"
 button() {
-	note
-	sim_set f/a button 1
-	await f/a EMPTY/removed 15
-	told removed 0 1
+	ready f/button
+	sim_set f/button button 1
+	await f/button EMPTY/removed 15
+	is "$(counted f/button)" "0 1"
 }
 
 prove dpc_apart "a slot that is switched off and pulled afterwards: one removal"

@@ -383,9 +383,10 @@ static void tell(long long took)
 	if (!nr_wanted && !only)
 		for (total = last; total && !covered[total]; total--)
 			;
-	printf("%s/%s/%s: %u points, %u covered, %u wrong; %u runs on %u ports in %lld.%lld s, READY in at most %lld ms\n",
-	       op->name, shape_name, kind, total, n, nr_wrong, nr_done,
-	       nr_slots, took / 1000, took % 1000 / 100, slowest_ms);
+	printf("%s/%s/%s: %u points, %u covered, %u wrong; ",
+	       op->name, shape_name, kind, total, n, nr_wrong);
+	printf("%u runs on %u ports in %lld.%lld s, READY in %lld ms or less\n",
+	       nr_done, nr_slots, took / 1000, took % 1000 / 100, slowest_ms);
 	if (nr_sleeps)
 		printf("%u times suspended, %u times to the end\n", nr_sleeps,
 		       nr_awake);
@@ -393,7 +394,7 @@ static void tell(long long took)
 
 static int usage(void)
 {
-	printf("usage: egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT] OPERATION one|switch KIND\n");
+	printf("usage: see sweep.c\n");
 	return 2;
 }
 
