@@ -45,7 +45,6 @@ static inline bool sim_is_there(const struct sim_place *at)
 	return at->fn->regs && (!at->dev || at->port->card == at->dev);
 }
 
-
 /* --- values (attr_value.c) ----------------------------------------------- */
 
 /* When an attribute can be written. */
