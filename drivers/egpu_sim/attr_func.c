@@ -63,7 +63,7 @@ struct sim_preset {
 
 static const struct sim_preset sim_presets[] = {
 	{ "plain", 0xe602, 0x088000, { { .size = SZ_64K } } },
-	{ "gpu", 0xe600, 0x030000,
+	{ "gpu", 0xe600, 0x030200,
 	  { { .size = SZ_256M, .wide = true, .prefetch = true },
 	    { }, { .size = SZ_64K } } },
 	{ "accelerator", 0xe601, 0x120000,

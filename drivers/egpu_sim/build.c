@@ -186,7 +186,7 @@ static void sim_build_link(struct sim_build *b, int at, u32 speed, u32 width)
 			cap |= PCI_EXP_LNKCAP_SDERC;
 	}
 	put32(b, at + PCI_EXP_LNKCAP, cap);
-	put16(b, at + PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_SLC | 1 | 1 << 4);
+	put16(b, at + PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_SLC | 1);
 }
 
 static int sim_pcie_type(const struct sim_func *fn)
@@ -333,6 +333,8 @@ static void sim_spec_bridge(struct sim_func *fn)
 	spec->class = 0x060400;
 	spec->pcie_version = 2;
 	spec->pm = true;
+	memset(spec->bar, 0, sizeof(spec->bar));
+	spec->rebar_sizes = 0;
 	if (fn->port) {
 		spec->vendor = SIM_PORT_VENDOR;
 		spec->device = fn->port->up ? SIM_DOWNSTREAM : SIM_ROOT_PORT;

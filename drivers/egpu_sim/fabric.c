@@ -357,6 +357,16 @@ static struct pci_host_bridge *sim_bridge_alloc(struct sim_fabric *fabric)
 	return bridge;
 }
 
+/* Bridges without I/O look to the kernel as if they had its first 4 KiB. */
+static int sim_bridge_no_io(struct pci_dev *pdev, void *data)
+{
+	struct resource *res = &pdev->resource[PCI_BRIDGE_RESOURCES];
+
+	if (pci_is_bridge(pdev))
+		*res = (struct resource) { .name = res->name };
+	return 0;
+}
+
 /* As the firmware left them, windows and buses are taken over. */
 static int sim_bridge_scan(struct sim_fabric *fabric)
 {
@@ -368,6 +378,7 @@ static int sim_bridge_scan(struct sim_fabric *fabric)
 		return ret;
 	bus = fabric->bridge->bus;
 	bus->bus_flags |= PCI_BUS_FLAGS_NO_MSI;
+	pci_walk_bus(bus, sim_bridge_no_io, NULL);
 	pci_bus_claim_resources(bus);
 	pci_assign_unassigned_bus_resources(bus);
 	list_for_each_entry(child, &bus->children, node)
