@@ -15,44 +15,56 @@ setup() {
 		sim_fabric f
 		sim_port f/p external_facing=1
 		sim_gpu f/p/gpu
+		# Where only the pins count.
+		sim_port f/pins external_facing=1 inband_presence_disable=1
+		sim_gpu f/pins/gpu
 		sim_live f
 	}
-	eg quarantine f/p 5 60000
-	eg reset f/p
-	sim_put f/p/gpu
-	await f/p READY
-	wait_for 5 sim_bound f/p/gpu
+	use f/p
+}
+
+# use PORT: a GPU is there, READY
+use() {
+	P=$1
+	eg quarantine "$P" 5 60000
+	eg reset "$P"
+	sim_put "$P/gpu"
+	await "$P" READY
+	wait_for 5 sim_bound "$P/gpu"
 }
 
 teardown() {
-	sim_set f/p/gpu flap 0
-	sim_set f/p/gpu present 0
-	sim_set f/p detect_ms=12 polling_ms=24 configuration_ms=24 \
-		speed_change_ms=48 recovery_ms=24
-	await f/p EMPTY 20
+	local p
+	for p in f/p f/pins; do
+		sim_set "$p/gpu" flap 0
+		sim_set "$p/gpu" present 0
+		sim_set "$p" detect_ms=12 polling_ms=24 configuration_ms=24 \
+			speed_change_ms=48 recovery_ms=24
+	done
+	for p in f/p f/pins; do await "$p" EMPTY 20; done
 }
 
 # quick_link: it trains at once, so that it is up between any two openings
 quick_link() {
 	local t
-	for t in $TIMES; do sim_set f/p "$t" 0; done
+	for t in $TIMES; do sim_set "$P" "$t" 0; done
 }
 
 # shellcheck disable=SC2034 # more() reads them by name
 note() {
-	losses=$(get f/p losses)
-	attaches=$(get f/p attaches)
-	arrivals=$(get f/p arrivals)
-	attempts=$(sim_stat f/p attempts)
+	losses=$(get "$P" losses)
+	attaches=$(get "$P" attaches)
+	arrivals=$(get "$P" arrivals)
+	attempts=$(sim_stat "$P" attempts)
 	listen f/p
 }
 
 # more KEY: how many more than when note() was called
 more() {
 	case $1 in
-	attempts) echo $(($(sim_stat f/p attempts) - attempts)) ;;
+	attempts) echo $(($(sim_stat "$P" attempts) - attempts)) ;;
 	probes) grep -c ' bound .*egpu_sim_drm' "$KTAP_TMP/events" || : ;;
-	*) echo $(($(get f/p "$1") - ${!1})) ;;
+	*) echo $(($(get "$P" "$1") - ${!1})) ;;
 	esac
 }
 
@@ -65,20 +77,20 @@ report() {
 # flap PERIOD_US WHAT: for some seconds; then the contacts rest, closed
 flap() {
 	note
-	sim_set f/p/gpu flap "$1 0 $2"
+	sim_set "$P/gpu" flap "$1 0 $2"
 	nap "$FLAP_S"
-	sim_set f/p/gpu flap 0
+	sim_set "$P/gpu" flap 0
 }
 
 # calm_again: it is READY in the end, or in quarantine, which can be ended
 calm_again() {
-	await f/p READY,QUARANTINED 20
+	await "$P" READY,QUARANTINED 20
 	# What was in the middle of happening may not have been told yet.
 	nap 1.5
-	await f/p READY,QUARANTINED 20
-	[ "$(get f/p state)" = READY ] || eg reset f/p
-	await f/p READY
-	wait_for 5 sim_bound f/p/gpu
+	await "$P" READY,QUARANTINED 20
+	[ "$(get "$P" state)" = READY ] || eg reset "$P"
+	await "$P" READY
+	wait_for 5 sim_bound "$P/gpu"
 }
 
 # limited HZ: no more probes than losses that the quarantine allows, and one
@@ -130,6 +142,7 @@ both_1000() {
 
 prove -t 90 presence_10 "presence alone, 10 times a second"
 presence_10() {
+	use f/pins
 	flap 100000 presence
 	calm_again
 	limited 10
@@ -145,6 +158,7 @@ link_10() {
 
 prove -l -t 90 presence_1000 "presence alone, 1000 times a second"
 presence_1000() {
+	use f/pins
 	flap 1000 presence
 	calm_again
 	limited 1000
@@ -267,14 +281,18 @@ removals_free() {
 
 prove -t 60 no_link "a link that never comes up is not tried without end"
 no_link() {
+	local writes
 	sim_pull f/p/gpu
 	await f/p EMPTY
 	note
+	writes=$(sim_stat f/p writes)
 	sim_set f/p/gpu link_up_try 1000000
 	sim_put f/p/gpu
 	nap 5
-	report "no link, 5 s"
+	writes=$(($(sim_stat f/p writes) - writes))
+	report "no link, 5 s: $writes writes to the port"
 	is "$(more arrivals) $(more probes)" "0 0"
-	[ "$(more attempts)" -le 120 ]
+	# The hardware goes on to train by itself; software gives up.
+	[ "$writes" -le 40 ]
 	sim_set f/p/gpu link_up_try 1
 }

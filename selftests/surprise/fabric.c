@@ -281,6 +281,14 @@ void slot_refresh(struct slot *s)
 	if (ret)
 		die("%s: PORT_INFO: %s", s->dir, strerror(-ret));
 	s->dirty = false;
+	/* Its end may be among the events that were lost. */
+	if (s->missed && s->transaction && !s->ended &&
+	    s->info.transaction != s->transaction) {
+		s->ended = true;
+		s->error = s->info.state == EGPU_STATE_READY ||
+			   s->info.state == EGPU_STATE_FAULT ? -EIO : 0;
+	}
+	s->missed = false;
 	if (s->info.since_ns != since)
 		s->changed_ms = now_ms();
 }
@@ -292,6 +300,7 @@ static void event_take(const struct egpu_event *event)
 	for (i = 0; i < nr_slots; i++) {
 		if (event->type == EGPU_EVENT_OVERFLOW) {
 			slots[i].dirty = true;
+			slots[i].missed = true;
 		} else if (slots[i].id == event->port) {
 			slots[i].dirty = true;
 			if (event->type != EGPU_EVENT_TRANSACTION ||

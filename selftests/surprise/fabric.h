@@ -30,6 +30,7 @@ enum shape {
  * @id: egpu's
  * @info: as read last
  * @dirty: there was an event since
+ * @missed: events were lost since
  * @transaction: that began last
  * @ended: it has ended
  * @error: of its end, negative
@@ -47,6 +48,7 @@ struct slot {
 	uint32_t id;
 	struct egpu_port_info info;
 	bool dirty;
+	bool missed;
 	uint32_t transaction;
 	bool ended;
 	int error;
