@@ -87,6 +87,16 @@ nodes() {
 	echo "$(node "$addr") $(node "$addr" renderD)"
 }
 
+# in_step PORT STEP
+in_step() {
+	[ "$(get "$1" step)" = "$2" ]
+}
+
+# changed OLD CMD…: it says something else now
+changed() {
+	[ "$("${@:2}")" != "$1" ]
+}
+
 prove -t 60 idle "bound and idle"
 idle() {
 	local p
@@ -106,7 +116,7 @@ probing() {
 		sim_put "$p/gpu"
 	done
 	for p in $PORTS; do
-		wait_for 5 test "$(get "$p" step)" = probe
+		wait_for 5 in_step "$p" probe
 		sim_set "$p/gpu/driver" probe_ms 0
 	done
 	pulled
@@ -197,7 +207,7 @@ resetting() {
 		reset "$p" 2> /dev/null &
 	done
 	for p in $PORTS; do
-		wait_for 5 test "$(sim_stat "$p" resets)" != "${was[$p]}"
+		wait_for 5 changed "${was[$p]}" sim_stat "$p" resets
 	done
 	for p in $PORTS; do sim_set "$p/gpu" ready_ms 0; done
 	pulled
@@ -250,7 +260,7 @@ replaced() {
 	for p in $PORTS; do was[$p]=$(get "$p" generation); done
 	asleep other
 	for p in $PORTS; do
-		wait_for 10 test "$(get "$p" generation)" != "${was[$p]}"
+		wait_for 10 changed "${was[$p]}" get "$p" generation
 		await "$p" READY
 		wait_for 5 sim_bound "$p/other"
 		is "$(sim_value "$p/other" pci:device)" 0xe601

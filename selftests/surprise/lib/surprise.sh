@@ -54,8 +54,8 @@ tell() {
 
 # seed: a number that is another with each build of the modules
 seed() {
-	cat "$(modinfo -n egpu)" "$(modinfo -n egpu_sim)" | cksum |
-		cut -d ' ' -f 1
+	find "/lib/modules/$(uname -r)/" -name 'egpu*.ko*' -print0 | sort -z |
+		xargs -0 cat | cksum | cut -d ' ' -f 1
 }
 
 # said CMD…: run it, tell what it says; its words are in $out
