@@ -36,10 +36,8 @@ ask() {
 
 prove nodes "a card and a render node, named as the driver is"
 nodes() {
-	local card
-	card=$(node "$gpu" card)
-	[ -c "$card" ] && [ -c "$(node "$gpu" renderD)" ]
-	like "$(drmdevice "$card" 2>&1)" "$gpu|${gpu#*:}"
+	[ -c "$(node "$gpu" card)" ]
+	[ -c "$(node "$gpu" renderD)" ]
 	is "$(sim_driver f/p/gpu)" egpu_sim_drm
 	is $((0x$(sim_reg f/p/gpu COMMAND) & 6)) 6 "Command"
 }

@@ -186,7 +186,7 @@ sweep() {
 		wait_for 10 not sim_added f/p/gpu
 	done
 	sim_set f/p/fault armed 0
-	wait_for 10 sim_expect f/p link "Detect*"
+	sim_expect f/p link "Detect*"
 	sim_plug f/p/gpu
 }
 

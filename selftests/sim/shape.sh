@@ -153,7 +153,7 @@ bars() {
 	is "$(bar f/p/d 2)" "268435456 p6"
 	is "$(bar f/p/d 4)" "256 i"
 	is "$(bar f/p/d 5)" 128
-	is "$(bar f/p/d 6)" "131072 p" || is "$(bar f/p/d 6)" 131072
+	is "$(bar f/p/d 6)" "131072 p"
 	sim_expect f/p/d lspci:"Region 0:" 'Memory at * (32-bit, non-prefetchable)*16M]'
 	sim_expect f/p/d lspci:"Region 2:" 'Memory at * (64-bit, prefetchable)*256M]'
 }
@@ -163,7 +163,7 @@ bar_sizes() {
 	local i=0 size bytes
 	sim_fabric f
 	for size in 16 4K 64K 1M 16M 256M 4G 64G; do
-		sim_port f/p$i prefetch_window=128G mem_window=1M
+		sim_port f/p$i prefetch_window=$((i < 7 ? 8 : 128))G
 		sim_gpu f/p$i/d preset=plain "bar0=$size 64 prefetch" present=1
 		i=$((i + 1))
 	done
@@ -383,15 +383,18 @@ external() {
 
 prove firmware "what firmware keeps, no service driver gets"
 firmware() {
-	local keeps s
+	local keeps kept s
 	sim_fabric f
 	sim_port f/p dpc=1
 	for keeps in "" hotplug aer dpc pme "hotplug aer dpc pme ltr"; do
 		sim_set f firmware_keeps "$keeps"
 		is "$(sim_get f firmware_keeps)" "$keeps"
 		sim_live f
+		# The kernel has DPC when it has AER.
+		kept=${keeps/dpc/}
+		kept=${kept/aer/aer dpc}
 		for s in hotplug:pciehp aer:aer pme:pcie_pme dpc:dpc; do
-			case " $keeps ${keeps/aer/aer dpc} " in
+			case " $kept " in
 			*" ${s%:*} "*) not sim_service f/p "${s#*:}" ;;
 			*) sim_service f/p "${s#*:}" ;;
 			esac
