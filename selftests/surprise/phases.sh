@@ -197,8 +197,8 @@ reset() {
 	echo bus > "$dev/reset_method" && echo 1 > "$dev/reset"
 }
 
-prove -t 120 resetting "in a secondary bus reset"
-resetting() {
+# in_reset: all GPUs are in one, and do not answer yet
+in_reset() {
 	local p
 	local -A was
 	for p in $PORTS; do
@@ -210,7 +210,35 @@ resetting() {
 		wait_for 5 changed "${was[$p]}" sim_stat "$p" resets
 	done
 	for p in $PORTS; do sim_set "$p/gpu" ready_ms 0; done
-	pulled
+}
+
+prove -t 60 resetting "in a secondary bus reset, and put in again before it ends"
+resetting() {
+	local p
+	in_reset
+	for p in $PORTS; do sim_pull "$p/gpu"; done
+	for p in $PORTS; do
+		sim_set "$p/gpu" bounce "${BOUNCE[$p]}"
+		sim_put "$p/gpu"
+	done
+	nap 2.2
+	wait
+	for p in $PORTS; do
+		await "$p" READY 20
+		wait_for 5 sim_bound "$p/gpu"
+	done
+}
+
+# Nothing tells the kernel's reset that the device is gone: it waits a minute
+# for it to answer, and pciehp waits for the reset.
+prove -l -t 180 resetting_gone "in a secondary bus reset, for good"
+resetting_gone() {
+	local p
+	host expect 'INFO: task .* blocked for more than'
+	in_reset
+	for p in $PORTS; do sim_pull "$p/gpu"; done
+	for p in $PORTS; do await "$p" EMPTY 100; done
+	settled
 }
 
 # asleep WORD: all are suspended; meanwhile in each slot: nothing, other, same

@@ -6,12 +6,13 @@
  * list of points at the same time.
  *
  *	egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT]
- *		   OPERATION one|switch KIND
+ *		   [-a] OPERATION one|switch KIND
  *
  * OPERATION is attach, detach, query or suspend, KIND what the fabric's fault/
  * takes: yank, link, ones or retry. Without -n every point is tried, until the
  * operation needs no more accesses; with it so many, chosen by SEED; with -k
- * this one, on every port. -c: how many accesses ones and retry last (1).
+ * this one, on every port. -c: how many accesses ones and retry last (1). -a: the
+ * port's own registers count, too.
  *
  * Prints "OPERATION/SHAPE/KIND: N points, N covered, …", and a line for each
  * point that went wrong; exit status 1 when there are any.
@@ -63,7 +64,7 @@ static const struct operation *op;
 static const char *shape_name, *kind;
 static unsigned int nr_ports = 32, nr_wanted, only, count = 1;
 static uint64_t seed = 1;
-static bool counting;
+static bool counting, all;
 
 static unsigned char tries[MAX_POINTS + 1];
 static bool covered[MAX_POINTS + 1];
@@ -222,7 +223,7 @@ static void point_end(struct slot *s)
 static void point_arm(struct slot *s)
 {
 	put(s->fault, "kind", "%s", kind);
-	put(s->fault, "scope", "%s", op->scope);
+	put(s->fault, "scope", "%s", all ? "all" : op->scope);
 	if (op->own)
 		put(s->fault, "task", "pid %d", getpid());
 	put(s->fault, "count", "%u", count);
@@ -383,8 +384,8 @@ static void tell(long long took)
 	if (!nr_wanted && !only)
 		for (total = last; total && !covered[total]; total--)
 			;
-	printf("%s/%s/%s: %u points, %u covered, %u wrong; ",
-	       op->name, shape_name, kind, total, n, nr_wrong);
+	printf("%s/%s/%s%s: %u points, %u covered, %u wrong; ", op->name,
+	       shape_name, kind, all ? "/all" : "", total, n, nr_wrong);
 	printf("%u runs on %u ports in %lld.%lld s, READY in %lld ms or less\n",
 	       nr_done, nr_slots, took / 1000, took % 1000 / 100, slowest_ms);
 	if (nr_sleeps)
@@ -425,7 +426,7 @@ int main(int argc, char **argv)
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((c = getopt(argc, argv, "p:n:s:k:c:")) != -1) {
+	while ((c = getopt(argc, argv, "p:n:s:k:c:a")) != -1) {
 		if (c == 'p')
 			nr_ports = strtoul(optarg, NULL, 0);
 		else if (c == 'n')
@@ -436,6 +437,8 @@ int main(int argc, char **argv)
 			only = strtoul(optarg, NULL, 0);
 		else if (c == 'c')
 			count = strtoul(optarg, NULL, 0);
+		else if (c == 'a')
+			all = true;
 		else
 			return usage();
 	}

@@ -9,8 +9,8 @@
 # shellcheck source=selftests/surprise/lib/surprise.sh
 . lib/surprise.sh
 
-POINTS=48
-if [ -n "${LONG:-}" ]; then POINTS=0; fi
+POINTS=48 SWITCHES=16
+if [ -n "${LONG:-}" ]; then POINTS=0 SWITCHES=32; fi
 
 setup() {
 	load
@@ -28,7 +28,10 @@ teardown() {
 
 # sweep OPERATION one|switch KIND [OPTION…]
 sweep() {
-	said egpu_sweep -n "$POINTS" -s "$(seed)" "${@:4}" "$1" "$2" "$3"
+	local ports=32
+	[ "$2" = one ] || ports=$SWITCHES
+	said egpu_sweep -p "$ports" -n "$POINTS" -s "$(seed)" "${@:4}" \
+		"$1" "$2" "$3"
 	tell "seed $(seed)"
 	like "$out" " 0 wrong"
 	unlike "$out" " 0 covered"
@@ -76,7 +79,7 @@ attach_one_ones() {
 	sweep attach one ones
 }
 
-prove -t 900 attach_switch_ones "the same, a switch and four functions"
+prove -l -t 900 attach_switch_ones "the same, a switch and four functions"
 attach_switch_ones() {
 	sweep attach switch ones
 }
@@ -139,6 +142,21 @@ attach_one_dead() {
 prove -l -t 600 attach_one_link "the link drops at any access of an attach"
 attach_one_link() {
 	sweep attach one link
+}
+
+prove -l -t 900 attach_one_all "pulled at any access of an attach, also those to the port itself"
+attach_one_all() {
+	sweep attach one yank -a
+}
+
+prove -l -t 900 detach_one_all "the same of a detach"
+detach_one_all() {
+	sweep detach one yank -a
+}
+
+prove -l -t 900 suspend_one_all "the same of suspend and resume"
+suspend_one_all() {
+	sweep suspend one yank -a
 }
 
 # growth CMD…: run it; by how many bytes did kmalloc's caches grow
