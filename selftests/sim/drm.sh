@@ -94,6 +94,25 @@ unbind() {
 	exec {ask}>&-
 }
 
+prove rescan "what IGT's core_hotunplug does: removed and rescanned, twice, late close"
+rescan() {
+	local before i
+	before=$(node "$gpu" card)
+	client "$before"
+	for i in 1 2; do
+		echo 1 > "$PCI/$gpu/remove"
+		not test -e "$PCI/$gpu"
+		ask
+		like "$told" "memory ok new ENODEV"
+		echo 1 > /sys/bus/pci/rescan
+		wait_for 5 sim_bound f/p/gpu
+		[ "$(node "$gpu" card)" != "$before" ]
+		exits 0 sim_client "$(node "$gpu" card)"
+	done
+	exec {ask}>&-
+	exits 0 sim_client "$(node "$gpu" card)"
+}
+
 prove i2c "an open i2c node holds remove(), as with real GPUs"
 i2c() {
 	local adapter
