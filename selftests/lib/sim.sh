@@ -152,23 +152,27 @@ sim_dead() {
 
 # --- the slot ---
 
-# sim_driver PATH: the driver of a function, empty when it has none; false: the
-# kernel does not have the function
-sim_driver() {
-	local addr
-	addr=$(sim_addr "$1") && [ -e "$PCI/$addr" ] && driver_of "$addr"
-}
-
-# sim_bound PATH [DRIVER]: has its driver, and is ready for clients
-sim_bound() {
-	[ "$(sim_driver "$1")" = "${2:-egpu_sim_drm}" ] &&
-		[ -e "$(node "$(sim_addr "$1")" renderD)" ]
-}
-
 # sim_added PATH: the kernel has the function
 sim_added() {
 	local addr
-	addr=$(sim_addr "$1") && [ -e "$PCI/$addr/config" ]
+	read -r addr < "$SIM/$1/address" && [ -e "$PCI/$addr/config" ]
+}
+
+# sim_driver PATH: the driver of a function, empty when it has none; false: the
+# kernel does not have the function
+sim_driver() {
+	local driver
+	sim_added "$1" || return
+	driver=$(readlink "$PCI/$(sim_addr "$1")/driver") || :
+	echo "${driver##*/}"
+}
+
+# sim_bound PATH: egpu_sim_drm has it, and it is ready for clients
+sim_bound() {
+	local addr
+	read -r addr < "$SIM/$1/address" &&
+		[ -e "/sys/bus/pci/drivers/egpu_sim_drm/$addr" ] &&
+		compgen -G "$PCI/$addr/drm/renderD*" > /dev/null
 }
 
 # sim_put PATH, sim_pull PATH: into the slot and out of it; does not wait
@@ -237,25 +241,25 @@ _sim_said() {
 # --- the end ---
 
 # sim_free: nothing hangs any more on purpose, and no fault waits
-sim_free() {
-	local f
-	find "$SIM" -path '*/driver/hang' -o -path '*/fault/armed' |
-	while read -r f; do
-		case $f in
-		*/hang) echo > "$f" ;;
-		*) echo 0 > "$f" ;;
-		esac
-	done
-}
+sim_free() (
+	shopt -s globstar nullglob
+	for f in "$SIM"/**/driver/hang; do echo > "$f"; done
+	for f in "$SIM"/**/fault/armed; do echo 0 > "$f"; done
+)
 
 # sim_clear: all fabrics go, whatever state they are in
-sim_clear() {
-	local f
+sim_clear() (
 	[ -d "$SIM" ] || return 0
 	sim_free
-	for f in "$SIM"/*/live; do
-		[ ! -e "$f" ] || echo 0 > "$f"
+	shopt -s globstar nullglob
+	for f in "$SIM"/*/live; do echo 0 > "$f"; done
+	folders=()
+	for f in "$SIM"/*/**/; do
+		# Parents come before children; fault/ and driver/ go with them.
+		case $f in
+		*/fault/ | */driver/) ;;
+		*) folders=("$f" "${folders[@]}") ;;
+		esac
 	done
-	find "$SIM" -mindepth 1 -depth -type d ! -name fault ! -name driver \
-		-print0 | xargs -0r rmdir
-}
+	[ "${#folders[@]}" = 0 ] || rmdir "${folders[@]}"
+)
