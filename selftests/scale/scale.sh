@@ -12,6 +12,7 @@ setup() {
 }
 
 teardown() {
+	dmesg -n 8
 	sim_clear
 	[ -z "$(cat "$TRACE/kprobe_events")" ] || {
 		echo 0 > "$TRACE/events/kprobes/enable"

@@ -19,6 +19,7 @@ setup() {
 }
 
 teardown() {
+	dmesg -n 8
 	sim_clear
 	[ -z "$(cat "$TRACE/kprobe_events")" ] || {
 		echo 0 > "$TRACE/events/kprobes/enable"
@@ -167,13 +168,13 @@ growth() {
 	echo $(($(memory) - before))
 }
 
-prove -t 120 no_growth "twice as many points leave nothing more behind"
+prove -t 600 no_growth "twice as many points leave nothing more behind"
 no_growth() {
-	local n=64 first second
+	local n=32 first second
 	if [ -n "${LONG:-}" ]; then n=400; fi
-	egpu_sweep -n "$n" -s 1 attach switch yank > /dev/null
-	first=$(growth egpu_sweep -n "$n" -s 2 attach switch yank)
-	second=$(growth egpu_sweep -n $((2 * n)) -s 3 attach switch yank)
+	egpu_sweep -p 16 -n "$n" -s 1 attach switch yank > /dev/null
+	first=$(growth egpu_sweep -p 16 -n "$n" -s 2 attach switch yank)
+	second=$(growth egpu_sweep -p 16 -n $((2 * n)) -s 3 attach switch yank)
 	tell "kmalloc: $first bytes after $n points, $second after twice as many"
 	[ "$second" -lt $((n * 256 + 65536)) ]
 	nothing_left

@@ -18,9 +18,10 @@ load() {
 	wait_for 5 test -c /dev/egpu
 }
 
-# calm: nobody but the kernel looks at what arrives: udev would be most of a
-# sweep's time, and its accesses would not be the operation's
+# calm: nobody but the kernel looks at what arrives, and it tells only what is a
+# warning at least: udev and the console would be most of a sweep's time
 calm() {
+	dmesg -n 5
 	udevadm settle --timeout=10
 	udevadm control --exit 2> /dev/null || :
 	wait_for 5 not pgrep -x udevd
