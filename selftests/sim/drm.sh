@@ -16,14 +16,12 @@ setup() {
 }
 
 teardown() {
-	pkill -KILL sim_client || :
-	pkill -KILL -f 'sleep 1000' || :
 	sim_clear
 }
 
 # client NODE: start sim_client; ask it by `ask`, what it says is in $told
 client() {
-	exec {ask}> >(exec sim_client "$1" > "$KTAP_TMP/client" 2>&1)
+	exec {ask}> >(exec sim_client "$1" >> "$KTAP_TMP/client" 2>&1)
 	wait_for 5 grep -q ready "$KTAP_TMP/client"
 }
 

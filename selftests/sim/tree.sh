@@ -332,7 +332,7 @@ unload() {
 	exits 1 rmmod egpu_sim
 	sim_dead f
 	rmdir "$SIM/f"
-	rmmod egpu_sim
+	wait_for 5 rmmod egpu_sim
 	not test -e "$SIM"
 	sim_load
 	is "$(ls "$SIM")" ""
