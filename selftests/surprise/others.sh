@@ -16,6 +16,8 @@ setup() {
 			sim_port "$p" external_facing=1 power_controller=1
 			sim_gpu "$p/gpu"
 		done
+		# While one function's probe() hangs the other goes.
+		sim_gpu f/a/gpu/function1 preset=plain
 		# A button and power control: pciehp would wait for the button.
 		sim_port f/button external_facing=1 attention_button=1 \
 			indicators=1
