@@ -111,18 +111,19 @@ static void sim_port_place(struct sim_port *port, u32 bus, u64 mem,
 	}
 }
 
-static void sim_number_slots(struct list_head *ports, u32 *number)
+/* Lines and slot numbers, of ports that a device may bring with it as well. */
+static void sim_number_ports(struct sim_fabric *fabric,
+			     struct list_head *ports)
 {
-	struct sim_port *port, *below;
+	struct sim_port *port;
 	struct sim_dev *dev;
 
 	list_for_each_entry(port, ports, link) {
-		port->slot_number = (*number)++ & 0x1fff;
+		port->line = fabric->nlines++;
+		port->slot_number = (256 * fabric->index + fabric->nlines) &
+				    0x1fff;
 		list_for_each_entry(dev, &port->devs, link)
-			list_for_each_entry(below, &dev->ports, link) {
-				sim_number_slots(&dev->ports, number);
-				break;
-			}
+			sim_number_ports(fabric, &dev->ports);
 	}
 }
 
@@ -134,14 +135,13 @@ static void sim_number_slots(struct list_head *ports, u32 *number)
  */
 int sim_fabric_plan(struct sim_fabric *fabric)
 {
-	u32 bus = 1, number = 1 + 256 * fabric->index;
 	u64 mem = 0, prefetch = 0;
+	u32 bus = 1, nr = 0;
 	struct sim_port *port;
 
 	lockdep_assert_held(&sim_lock);
-	fabric->nirqs = 0;
 	list_for_each_entry(port, &fabric->ports, link) {
-		port->nr = fabric->nirqs++;
+		port->nr = nr++;
 		mem = ALIGN(mem, sim_align(sim_port_need(port, false)));
 		prefetch = ALIGN(prefetch,
 				 sim_align(sim_port_need(port, true)));
@@ -155,7 +155,8 @@ int sim_fabric_plan(struct sim_fabric *fabric)
 		       config_item_name(&fabric->group.cg_item), bus);
 		return -ENOSPC;
 	}
-	sim_number_slots(&fabric->ports, &number);
+	fabric->nlines = 0;
+	sim_number_ports(fabric, &fabric->ports);
 	fabric->mem_size = mem + ALIGN(fabric->mem_spare, SZ_1M);
 	fabric->prefetch_size = prefetch +
 				ALIGN(fabric->prefetch_spare, SZ_1M);

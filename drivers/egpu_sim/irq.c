@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts: one level-triggered line for each root port, which all functions
- * below share, as INTx messages do (PCIe 6.0.1 section 6.1).
+ * Interrupts: level-triggered lines, two for each port: its own, and one that
+ * all functions of the device below it share. A port has its own as with
+ * message signalled interrupts, since free_irq() of a device that is removed by
+ * its port's interrupt thread would wait for that very thread on a shared one.
  *
  * Registers change under raw locks, so the line is delivered by irq_work, in
  * hard interrupt context. While it stays asserted, unmasking it delivers it
@@ -48,11 +50,11 @@ static struct irq_chip sim_irq_chip = {
 	.irq_unmask = sim_irq_unmask,
 };
 
-static void sim_irq_level(struct sim_irq *irq, bool level)
+static void sim_irq_level(struct sim_irq *irq, struct sim_func *fn, bool level)
 {
 	if (irq->level == level)
 		return;
-	trace_sim_interrupt(irq->fabric->domain, irq->port, level);
+	trace_sim_interrupt(irq->fabric->domain, sim_func_id(fn), level);
 	WRITE_ONCE(irq->level, level);
 	/* Pairs with sim_irq_unmask(). */
 	smp_mb();
@@ -140,22 +142,26 @@ static bool sim_irq_wanted(struct sim_func *fn)
 	return wanted || (mode == SIM_IRQ_STUCK && !fn->fabric->quiet);
 }
 
+static struct sim_irq *sim_irq_of(struct sim_func *fn)
+{
+	u32 line = fn->port ? fn->port->line : fn->dev->port->line;
+
+	if (!fn->fabric->irqs || line >= fn->fabric->nlines)
+		return NULL;
+	return &fn->fabric->irqs[2 * line + !fn->port];
+}
+
 static void sim_irq_assert(struct sim_func *fn, bool on)
 {
-	struct sim_port *root;
-	struct sim_irq *irq;
+	struct sim_irq *irq = sim_irq_of(fn);
 
-	if (fn->asserted == on)
+	if (fn->asserted == on || !irq)
 		return;
-	root = sim_func_root(fn);
-	if (!fn->fabric->irqs || root->nr >= fn->fabric->nirqs)
-		return;
-	irq = &fn->fabric->irqs[root->nr];
 	fn->asserted = on;
 	irq->asserted += on ? 1 : -1;
 	if (fn->port && on)
 		fn->port->stats.interrupts++;
-	sim_irq_level(irq, irq->asserted);
+	sim_irq_level(irq, fn, irq->asserted);
 }
 
 /**
@@ -189,7 +195,6 @@ static int sim_irq_alloc_one(struct sim_fabric *fabric, unsigned int n)
 	if (virq < 0)
 		return virq;
 	irq->fabric = fabric;
-	irq->port = n;
 	irq->virq = virq;
 	init_irq_work(&irq->work, sim_irq_deliver);
 	irq_set_chip_data(virq, irq);
@@ -199,7 +204,7 @@ static int sim_irq_alloc_one(struct sim_fabric *fabric, unsigned int n)
 }
 
 /**
- * sim_irq_alloc - a line for each root port
+ * sim_irq_alloc - the lines of all ports
  * @fabric: being started
  *
  * Return: 0 or -errno; then sim_irq_free() clears up.
@@ -210,12 +215,12 @@ int sim_irq_alloc(struct sim_fabric *fabric)
 	unsigned int n;
 	int ret;
 
-	irqs = kvcalloc(fabric->nirqs, sizeof(*irqs), GFP_KERNEL);
+	irqs = kvcalloc(2 * fabric->nlines, sizeof(*irqs), GFP_KERNEL);
 	if (!irqs)
 		return -ENOMEM;
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock)
 		fabric->irqs = irqs;
-	for (n = 0; n < fabric->nirqs; n++) {
+	for (n = 0; n < 2 * fabric->nlines; n++) {
 		ret = sim_irq_alloc_one(fabric, n);
 		if (ret)
 			return ret;
@@ -240,7 +245,7 @@ void sim_irq_quiet(struct sim_fabric *fabric)
 		list_for_each_entry(port, &fabric->ports, link)
 			sim_irq_update(&port->fn);
 	}
-	for (n = 0; n < fabric->nirqs; n++) {
+	for (n = 0; n < 2 * fabric->nlines; n++) {
 		if (!fabric->irqs[n].virq)
 			continue;
 		irq_work_sync(&fabric->irqs[n].work);
@@ -257,7 +262,7 @@ void sim_irq_free(struct sim_fabric *fabric)
 		return;
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock)
 		fabric->irqs = NULL;
-	for (n = 0; n < fabric->nirqs; n++) {
+	for (n = 0; n < 2 * fabric->nlines; n++) {
 		if (!irqs[n].virq)
 			continue;
 		irq_work_sync(&irqs[n].work);
@@ -272,18 +277,18 @@ void sim_irq_free(struct sim_fabric *fabric)
  * @slot: its device number on the root bus, after swizzling
  * @pin: its pin there
  *
- * Return: Linux's number; -ENXIO: it has none.
+ * Return: Linux's number; -ENXIO: it has none, or is gone.
  */
 int sim_irq_map(const struct pci_dev *pdev, u8 slot, u8 pin)
 {
 	struct sim_fabric *fabric = sim_fabric_of_bus(pdev->bus);
-	struct pci_dev *root = (struct pci_dev *)pdev;
+	struct sim_irq *irq;
+	struct sim_func *fn;
 
-	while (root->bus->self)
-		root = root->bus->self;
 	/* Or ACPI looks for a routing table. */
 	((struct pci_dev *)pdev)->pin = 0;
-	if (!fabric->irqs || root->devfn >= fabric->nirqs)
-		return -ENXIO;
-	return fabric->irqs[root->devfn].virq;
+	guard(raw_spinlock_irqsave)(&fabric->lock);
+	fn = sim_route(fabric, pdev->bus->number, pdev->devfn);
+	irq = fn ? sim_irq_of(fn) : NULL;
+	return irq ? irq->virq : -ENXIO;
 }

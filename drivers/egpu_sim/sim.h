@@ -406,6 +406,7 @@ struct sim_stats {
  * @devs: devices that have a folder below (struct sim_dev.link)
  * @fn: the port's own registers
  *
+ * @line: which of the fabric's pairs of interrupt lines it has
  * @slot_number: Physical Slot Number, unique among all fabrics
  * @share: what firmware gives it: bus numbers and windows, from the fabric's first
  *
@@ -472,6 +473,7 @@ struct sim_port {
 	u32 nr;
 	struct list_head devs;
 	struct sim_func fn;
+	u32 line;
 	u32 slot_number;
 	struct sim_share share;
 
@@ -509,9 +511,8 @@ struct sim_port {
 /* --- fabrics ------------------------------------------------------------ */
 
 /**
- * struct sim_irq - the interrupt line of one root port
+ * struct sim_irq - an interrupt line: of a port, or of the device below it
  * @fabric: whose
- * @port: number of the root port
  * @virq: Linux's number; 0: none
  * @work: delivers it, in hard interrupt context
  * @asserted: functions that assert it; under fabric->lock
@@ -520,7 +521,6 @@ struct sim_port {
  */
 struct sim_irq {
 	struct sim_fabric *fabric;
-	unsigned int port;
 	int virq;
 	struct irq_work work;
 	unsigned int asserted;
@@ -563,8 +563,8 @@ enum sim_state {
  * @root: root ports by devfn
  * @root_of: the root port by bus number below it
  * @quiet: interrupts are no longer delivered
- * @irqs: one for each root port
- * @nirqs: how many
+ * @irqs: two for each port: its own, and its device's
+ * @nlines: how many ports that is
  *
  * @mem_size: bytes of 32-bit memory that its plan needs
  * @prefetch_size: same, of prefetchable memory
@@ -601,7 +601,7 @@ struct sim_fabric {
 	struct sim_port *root_of[256];
 	bool quiet;
 	struct sim_irq *irqs;
-	unsigned int nirqs;
+	unsigned int nlines;
 
 	u64 mem_size, prefetch_size;
 	unsigned int index;

@@ -45,25 +45,25 @@ DEFINE_EVENT(sim_config, sim_config_write,
 	TP_ARGS(domain, bus, devfn, where, size, val)
 );
 
+/* Functions are named by their Requester IDs. */
 TRACE_EVENT(sim_interrupt,
-	TP_PROTO(int domain, unsigned int port, bool level),
-	TP_ARGS(domain, port, level),
+	TP_PROTO(int domain, u16 id, bool level),
+	TP_ARGS(domain, id, level),
 	TP_STRUCT__entry(
 		__field(int, domain)
-		__field(unsigned int, port)
+		__field(u16, id)
 		__field(bool, level)
 	),
 	TP_fast_assign(
 		__entry->domain = domain;
-		__entry->port = port;
+		__entry->id = id;
 		__entry->level = level;
 	),
-	TP_printk("%04x:00:%02x.%x level=%u", __entry->domain,
-		  PCI_SLOT(__entry->port), PCI_FUNC(__entry->port),
-		  __entry->level)
+	TP_printk("%04x:%02x:%02x.%x level=%u", __entry->domain,
+		  PCI_BUS_NUM(__entry->id), PCI_SLOT(__entry->id),
+		  PCI_FUNC(__entry->id), __entry->level)
 );
 
-/* A port is named by its Requester ID. */
 TRACE_EVENT(sim_link,
 	TP_PROTO(int domain, u16 id, int state, u8 speed, u8 width),
 	TP_ARGS(domain, id, state, speed, width),
