@@ -101,7 +101,7 @@ static bool sim_is_too_bad(const struct sim_dev *dev, u32 speed, u32 width)
 	       sim_ber_rate(ber, speed, width) > dev->error_limit * 1000ULL;
 }
 
-/* Width falls back to what begins at lane 0 and works. */
+/* Width falls back to what begins at lane 0 and works; x12 is no fallback. */
 u32 sim_link_width(const struct sim_port *port, const struct sim_dev *dev)
 {
 	static const u8 widths[] = { 32, 16, 12, 8, 4, 2, 1 };
@@ -109,7 +109,7 @@ u32 sim_link_width(const struct sim_port *port, const struct sim_dev *dev)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(widths); i++)
-		if (widths[i] <= lanes &&
+		if (widths[i] <= lanes && (widths[i] != 12 || lanes == 12) &&
 		    !(dev->dead_lanes & GENMASK(widths[i] - 1, 0)))
 			return widths[i];
 	return 0;
@@ -186,7 +186,7 @@ static void sim_link_tell(struct sim_func *fn, u32 speed, u32 width, bool flit)
 		return;
 	sim_set16(fn, fn->pcie + PCI_EXP_LNKSTA,
 		  PCI_EXP_LNKSTA_CLS | PCI_EXP_LNKSTA_NLW, speed | width << 4);
-	if ((sim_get16(fn, fn->pcie) & PCI_EXP_FLAGS_VERS) >= 2)
+	if ((sim_get16(fn, fn->pcie + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_VERS) >= 2)
 		sim_set16(fn, fn->pcie + PCI_EXP_LNKSTA2, SIM_LNKSTA2_FLIT,
 			  flit ? SIM_LNKSTA2_FLIT : 0);
 }
