@@ -48,8 +48,8 @@ attributes() {
 	while read -r attr; do
 		case $attr in
 		bar[1-4]) ;;	# bar0 … bar5
-		*) grep -q "^ *\`\`.*$attr\`\`\|^\`\`.*\`\`$attr\`\`\|, \`\`$attr\`\`" \
-			"$DOC" || fail "$attr is not documented" ;;
+		*) grep -q "\`\`$attr\`\`" "$DOC" ||
+			fail "$attr is not documented" ;;
 		esac
 	done < "$KTAP_TMP/have"
 	sed -n '/^Fabrics$/,/^Module parameters$/p' "$DOC" |

@@ -227,7 +227,7 @@ recovery_told() {
 	dmesg_mark
 	retrain
 	sim_said 'Link Down'
-	sim_said 'Link Up'
+	sim_said 'Link Up|Card present'
 	wait_for 5 sim_added f/p/d
 }
 

@@ -428,8 +428,9 @@ prove -t 90 middle "torn down in the middle of everything"
 middle() {
 	local domain
 	sim_fabric f
-	sim_port f/p dpc=1 power_controller=1 attention_button=1 indicators=1
+	sim_port f/p dpc=1 power_controller=1 indicators=1
 	sim_gpu f/p/gpu
+	sim_port f/q attention_button=1
 	sim_live f
 	domain=$(sim_get f domain)
 
@@ -454,7 +455,7 @@ middle() {
 	sim_set f/p/gpu error DLP
 	ends "DPC"
 	sim_plug f/p/gpu
-	sim_set f/p button 1
+	sim_set f/q button 1
 	nap 0.1
 	ends "button pressed"
 	sim_plug f/p/gpu
