@@ -27,39 +27,47 @@ all() {
 
 # attributes MODE PATH…: "PATH ATTR" of those with this mode, one a line
 attributes() {
-	local path file mode=$1
+	local path mode=$1 m file
 	shift
 	for path; do
 		(cd "$SIM/$path" && stat -c '%a %n' -- *) |
 		while read -r m file; do
-			[ "$m" != "$mode" ] || [ -d "$SIM/$path/$file" ] ||
-				echo "$path $file"
+			case $m:$file in
+			"$mode":*) [ -d "$SIM/$path/$file" ] ||
+				echo "$path $file" ;;
+			esac
 		done
 	done
 }
 
 ALL="f f/p f/p/fault f/p/gpu f/p/gpu/driver f/p/gpu/function1 f/q/box/port0"
 
+# put PATH ATTR VALUE: write it; what went wrong is in $said. Starts no program.
+put() {
+	said=
+	{ printf '%s\n' "$3" > "$SIM/$1/$2"; } 2> "$KTAP_TMP/said" ||
+		read -r said < "$KTAP_TMP/said" || :
+}
+
 # refused PATH ATTR VALUE: EINVAL, and nothing is changed
 refused() {
 	local before after
-	before=$(sim_get "$1" "$2" 2> /dev/null || :)
-	exits 1 sim_set "$1" "$2" "$3"
-	like "$out" "Invalid argument" "$1/$2 '$3'"
-	after=$(sim_get "$1" "$2" 2> /dev/null || :)
-	is "$after" "$before" "$1/$2 after '$3'"
+	mapfile -t before < "$SIM/$1/$2"
+	put "$@"
+	like "$said" "Invalid argument" "$1/$2 '$3'"
+	mapfile -t after < "$SIM/$1/$2"
+	is "${after[*]}" "${before[*]}" "$1/$2 after '$3'"
 }
 
 prove -t 60 bad_input "nonsense in any attribute: EINVAL, and nothing is changed"
 bad_input() {
-	local path attr value long n=0
+	local path attr value long
 	long=$(printf 'x%.0s' {1..300})
 	all
 	# shellcheck disable=SC2086 # words
 	attributes 644 $ALL > "$KTAP_TMP/rw"
 	[ "$(wc -l < "$KTAP_TMP/rw")" -ge 90 ]
 	while read -r path attr; do
-		n=$((n + 1))
 		for value in nonsense "$long" -1 99999999999999999999 \
 			"1 2 3 4 5 6 7 8"; do
 			case $attr:$value in
@@ -76,7 +84,7 @@ bad_input() {
 
 prove good_input "what an attribute reads as can be written to it"
 good_input() {
-	local path attr value
+	local path attr value after
 	all
 	# shellcheck disable=SC2086 # words
 	attributes 644 $ALL > "$KTAP_TMP/rw"
@@ -84,11 +92,12 @@ good_input() {
 		case $attr in
 		config | autonomous_speed | live) continue ;;
 		esac
-		value=$(sim_get "$path" "$attr")
-		[ -n "$value" ] || [ "$attr" != ber ] || continue
-		sim_set "$path" "$attr" "$value" ||
-			fail "$path/$attr does not take '$value'"
-		is "$(sim_get "$path" "$attr")" "$value" "$path/$attr"
+		mapfile -t value < "$SIM/$path/$attr"
+		[ -n "${value[*]}" ] || [ "$attr" != ber ] || continue
+		put "$path" "$attr" "${value[*]}"
+		is "$said" "" "$path/$attr '${value[*]}'"
+		mapfile -t after < "$SIM/$path/$attr"
+		is "${after[*]}" "${value[*]}" "$path/$attr"
 	done < "$KTAP_TMP/rw"
 }
 
@@ -144,15 +153,16 @@ rom serial subsystem_device subsystem_vendor vendor"
 # busy PATH: attributes that do not take what they read as, now
 busy() {
 	local path attr value
-	attributes 644 "$1" | while read -r path attr; do
+	attributes 644 "$1" > "$KTAP_TMP/busy"
+	while read -r path attr; do
 		case $attr in
 		config | autonomous_speed | live | present) continue ;;
 		esac
-		value=$(sim_get "$path" "$attr")
-		[ -n "$value" ] || [ "$attr" != ber ] || continue
-		sim_set "$path" "$attr" "$value" 2>&1 | grep -q busy &&
-			printf '%s ' "$attr"
-	done
+		mapfile -t value < "$SIM/$path/$attr"
+		[ -n "${value[*]}" ] || [ "$attr" != ber ] || continue
+		put "$path" "$attr" "${value[*]}"
+		case $said in *busy*) printf '%s ' "$attr" ;; esac
+	done < "$KTAP_TMP/busy"
 }
 
 prove when "what can be written while live, and while in its slot, is as documented"
@@ -178,14 +188,14 @@ modes() {
 	# shellcheck disable=SC2086 # words
 	attributes 444 $ALL > "$KTAP_TMP/ro"
 	while read -r path attr; do
-		exits 1 sim_set "$path" "$attr" 1
-		like "$out" "Permission denied" "$path/$attr"
+		put "$path" "$attr" 1
+		like "$said" "Permission denied" "$path/$attr"
 	done < "$KTAP_TMP/ro"
 	# shellcheck disable=SC2086 # words
 	attributes 200 $ALL > "$KTAP_TMP/wo"
 	while read -r path attr; do
-		exits 1 cat "$SIM/$path/$attr"
-		like "$out" "Permission denied" "$path/$attr"
+		not eval 'mapfile -t _ < "$SIM/$path/$attr"' 2> /dev/null ||
+			fail "$path/$attr can be read"
 	done < "$KTAP_TMP/wo"
 	[ "$(wc -l < "$KTAP_TMP/ro")" -ge 10 ]
 	[ "$(wc -l < "$KTAP_TMP/wo")" -ge 4 ]
@@ -380,7 +390,7 @@ rmdir_live() {
 prove -t 60 rmdir_starting "removed at any moment of the start"
 rmdir_starting() {
 	local wait writer
-	for wait in 0 0.01 0.02 0.04 0.08 0.15 0.25 0.4 0.6; do
+	for wait in 0 0.02 0.08 0.2 0.5; do
 		sim_fabric f
 		sim_port f/p
 		sim_gpu f/p/gpu present=1
