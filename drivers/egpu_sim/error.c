@@ -8,10 +8,10 @@
 #include "sim.h"
 
 /* DPC Status: why (PCIe 6.0.1 section 7.9.14.4). */
-#define SIM_DPC_NONFATAL	(1 << 1)	/* ERR_NONFATAL came */
-#define SIM_DPC_FATAL		(2 << 1)	/* ERR_FATAL came */
-#define SIM_DPC_SOFTWARE	(3 << 1 | 1 << 5)
-#define SIM_DPC_REASON		(3 << 1 | 3 << 5)
+#define SIM_DPC_NONFATAL	0x02		/* ERR_NONFATAL came */
+#define SIM_DPC_FATAL		0x04		/* ERR_FATAL came */
+#define SIM_DPC_SOFTWARE	0x26
+#define SIM_DPC_REASON		0x66		/* all of the field */
 #define SIM_DPC_CTL_TRIGGER	BIT(6)
 
 struct sim_error {

@@ -235,13 +235,21 @@ static bool sim_link_is_surprise(const struct sim_port *port,
 	       (port->contact_presence || !port->surprise);
 }
 
+/* No Recovery is under way any more. */
+static void sim_link_settled(struct sim_port *port)
+{
+	port->retraining = false;
+	port->autonomous = false;
+	port->unreliable = false;
+}
+
 static void sim_link_down(struct sim_port *port, enum sim_ltssm next)
 {
 	bool was_up = sim_link_is_up(port);
 
 	sim_link_disarm(port);
 	hrtimer_try_to_cancel(&port->error_timer);
-	port->retraining = port->autonomous = port->unreliable = false;
+	sim_link_settled(port);
 	port->ceiling = 0;
 	port->idle_speed = 0;
 	sim_link_tell(&port->fn, 1, 0, false);
@@ -350,7 +358,7 @@ static void sim_link_recovered(struct sim_port *port)
 	if (port->autonomous)
 		events |= PCI_EXP_LNKSTA_LABS;
 	port->idle_speed = port->autonomous ? port->target : 0;
-	port->retraining = port->autonomous = port->unreliable = false;
+	sim_link_settled(port);
 	sim_link_set(port, port->target, sim_link_width(port, dev) ?: 1);
 	sim_link_enter(port, SIM_L0);
 	sim_link_status(port, events);

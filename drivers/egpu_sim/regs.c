@@ -253,8 +253,14 @@ void sim_func_mask(struct sim_func *fn)
 	int at, hops;
 	u32 header;
 
-	fn->pm = fn->msi = fn->pcie = fn->aer = fn->dpc = fn->rebar = 0;
-	fn->slot = fn->root = false;
+	fn->pm = 0;
+	fn->msi = 0;
+	fn->pcie = 0;
+	fn->aer = 0;
+	fn->dpc = 0;
+	fn->rebar = 0;
+	fn->slot = false;
+	fn->root = false;
 	sim_mask_header(fn);
 	at = regs[PCI_CAPABILITY_LIST] & ~3;
 	for (hops = 0; hops < 48 && at >= 0x40 && at <= 0xc0; hops++) {

@@ -673,7 +673,8 @@ static void sim_port_raze(struct sim_port *port)
 		port->due = KTIME_MAX;
 		port->bounce_left = 0;
 		port->bounce_forever = false;
-		port->contact_presence = port->contact_link = false;
+		port->contact_presence = false;
+		port->contact_link = false;
 		port->fault.armed = false;
 		sim_irq_forget(&port->fn);
 	}
