@@ -47,7 +47,12 @@ static int sim_ram_init(void)
 		goto bad;
 	sim_ram.start = start;
 	sim_ram.end = start + size - 1;
-	ret = insert_resource(&iomem_resource, &sim_ram);
+	/* insert_resource() would also take what the kernel uses as RAM. */
+	if (region_intersects(start, size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		ret = -EBUSY;
+	else
+		ret = insert_resource(&iomem_resource, &sim_ram);
 	if (ret)
 		pr_err("window=%s: in use; keep it from the kernel by memmap=%lluM%%0x%llx-1\n",
 		       window, size >> 20, start);
