@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# vm: own-boot --append memmap=64M%0x18000000-1 --append iomem=relaxed
+# vm: own-boot --append "memmap=64M%0x18000000-1 iomem=relaxed"
 # Fabrics with RAM behind their windows of 32-bit memory.
 
 # shellcheck source=selftests/lib/sim.sh

@@ -286,6 +286,17 @@ no_window() {
 	is "$(sim_get f ram)" 0
 }
 
+prove window_in_use "a window that the kernel uses as RAM is refused, with what to do"
+window_in_use() {
+	sim_unload
+	dmesg_mark
+	exits 1 modprobe egpu_sim window=16M@0x8000000
+	like "$out" "busy"
+	sim_said 'memmap=16M%0x8000000-1'
+	exits 1 modprobe egpu_sim window=nonsense
+	like "$out" "Invalid argument"
+}
+
 prove live "live twice, dead twice, and empty fabrics"
 live() {
 	sim_fabric f
