@@ -95,6 +95,12 @@ held() {
 	GPU=$(gpu "$1")
 }
 
+# detached PORT: a detach has ended well. QEMU then takes the card out, which a
+# slow guest may see first.
+detached() {
+	like "$(get "$1" state)" "^(DETACHED|EMPTY)$"
+}
+
 # override_of FUNCTION: empty when there is none
 override_of() {
 	local said

@@ -24,9 +24,9 @@ MODULES = """bochs drm drm_kms_helper drm_vram_helper drm_ttm_helper ttm
 drm_shmem_helper vgem snd-hda-intel snd-hda-codec-generic snd-seq nvme
 vfio-pci vfio_iommu_type1 i2c-dev i2c-piix4 configfs efi-pstore pci-stub
 aer_inject""".split()
-# A kernel that checks whatever it does is slower by about this much; all
+# A kernel that checks whatever it does is slower, by less than this; all
 # time-outs, of guests and of tests, are multiplied by it.
-SLOW = {"debug": 4}
+SLOW = {"debug": 6}
 
 
 def slow(spec):
