@@ -111,15 +111,28 @@ static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 	egpu_event_state(port, from, cell->next);
 }
 
+static bool egpu_state_holds(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->hold)
+			return true;
+	return false;
+}
+
 /*
  * A bit tells what was; the record of functions tells what is. An arrival is
- * old news when all have gone since, and a slot operation that is done has no
- * more to say when something arrived by it.
+ * old news when all have gone since, that all were bound also when others came
+ * since and are held; and a slot operation that is done has no more to say when
+ * something arrived by it.
  */
 static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 {
 	if (bit == EGPU_BIT_ARRIVED)
 		return port->nr_gated == 0;
+	if (bit == EGPU_BIT_ADOPT || bit == EGPU_BIT_ADMITTED)
+		return port->nr_gated == 0 || egpu_state_holds(port);
 	if (bit == EGPU_BIT_DONE && (port->state == EGPU_STATE_EMPTY ||
 				     port->state == EGPU_STATE_DETACHED))
 		return port->nr_gated != 0;
@@ -129,21 +142,15 @@ static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 /* What is arriving right now is held already; let it be checked first. */
 static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 {
-	struct egpu_fn *fn;
-
 	if (egpu_state_cell(port->state, bit)->act == EGPU_ACT_LATCH)
 		return true;
 	/* The ports below come back only when their job has returned. */
 	if (bit == EGPU_BIT_RELEASE && port->state == EGPU_STATE_DETACHING)
 		return !port->parked;
-	if (bit != EGPU_BIT_FORGET || (port->state != EGPU_STATE_EMPTY &&
-				       port->state != EGPU_STATE_READY &&
-				       port->state != EGPU_STATE_DETACHED))
-		return false;
-	list_for_each_entry(fn, &port->functions, node)
-		if (fn->hold)
-			return true;
-	return false;
+	return bit == EGPU_BIT_FORGET && egpu_state_holds(port) &&
+	       (port->state == EGPU_STATE_EMPTY ||
+		port->state == EGPU_STATE_READY ||
+		port->state == EGPU_STATE_DETACHED);
 }
 
 static bool egpu_state_step(struct egpu_port *port)
