@@ -55,8 +55,10 @@ tell() {
 
 # seed: a number that is another with each build of the modules
 seed() {
-	find "/lib/modules/$(uname -r)/" -name 'egpu*.ko*' -print0 | sort -z |
-		xargs -0 cat | cksum | cut -d ' ' -f 1
+	local sum
+	sum=$(find "/lib/modules/$(uname -r)/" -name 'egpu*.ko*' -print0 |
+		sort -z | xargs -0 md5sum | cut -c 1-8 | md5sum)
+	echo "0x${sum:0:8}"
 }
 
 # said CMD…: run it, tell what it says; its words are in $out
@@ -64,7 +66,10 @@ said() {
 	local got=0
 	out=$("$@" 2>&1) || got=$?
 	tell "$out"
-	[ "$got" = 0 ] || fail "$1 exits $got: $out"
+	[ "$got" = 0 ] || {
+		dmesg | tail -n 400 > /dev/ttyS0
+		fail "$1 exits $got: $out"
+	}
 }
 
 # listen PORT: have its events written down from now on
