@@ -37,22 +37,15 @@ links() {
 			print addr, cap[2], cap[4], sta[2], sta[4] }'
 }
 
-# lspci_speed SPEED: what lspci calls it; 3.9 does not know the last
-lspci_speed() {
-	case $1 in
-	128) echo "(unknown|128GT/s)" ;;
-	*) echo "$1GT/s" ;;
-	esac
-}
-
-# gts SPEED: "2.5 GT/s", "16.0 GT/s"
-gts() {
-	if [ "$1" = 2.5 ]; then echo "2.5 GT/s"; else echo "$1.0 GT/s"; fi
-}
+# What sysfs and lspci call a speed; older ones do not know the last.
+declare -A GTS=([2.5]=2.5 [5]=5.0 [8]=8.0 [16]=16.0 [32]=32.0 [64]=64.0
+	[128]=128.0)
+declare -A LSPCI=([2.5]=2.5GT/s [5]=5GT/s [8]=8GT/s [16]=16GT/s [32]=32GT/s
+	[64]=64GT/s [128]="(unknown|128GT/s)")
 
 prove -t 60 speeds "7 speeds x 6 widths: lspci and sysfs show each, at both ends"
 speeds() {
-	local s w i=0 n said want dev speed=() width=()
+	local s w i=0 said want port dev link speed=() width=()
 	sim_fabric f
 	mkdir "$SIM"/f/p{0..41} "$SIM"/f/p{0..41}/d
 	for s in 2.5 5 8 16 32 64 128; do
@@ -60,24 +53,26 @@ speeds() {
 			sim_set f/p$i max_speed="$s" max_width="$w" \
 				prefetch_window=1M
 			sim_set f/p$i/d max_speed=128 max_width=32 present=1
-			speed[i]=$s width[i]=$w
+			speed+=("$s") width+=("$w")
 			i=$((i + 1))
 		done
 	done
-	n=$i
 	sim_live f
 	said=$(links f)
-	for ((i = 0; i < n; i++)); do
+	for i in "${!speed[@]}"; do
 		s=${speed[i]} w=${width[i]}
-		want="$(lspci_speed "$s") x$w"
-		like "$said" "$(sim_addr f/p$i) $want $want"
-		like "$said" "$(sim_addr f/p$i/d) [a-zA-Z0-9/]+ x32 $want"
-		is "$(sim_get f/p$i link)" "L0 $(gts "$s") x$w"
-		dev=$PCI/$(sim_addr f/p$i/d)
-		is "$(< "$dev/current_link_width")" "$w"
-		like "$(< "$dev/current_link_speed")" \
-			"^($(gts "$s") PCIe|Unknown)$"
-		[ "$s" = 128 ] || unlike "$(< "$dev/current_link_speed")" Unk
+		want="${LSPCI[$s]} x$w"
+		read -r port < "$SIM/f/p$i/address"
+		read -r dev < "$SIM/f/p$i/d/address"
+		like "$said" "$port $want $want"
+		like "$said" "$dev [a-zA-Z0-9/]+ x32 $want"
+		read -r link < "$SIM/f/p$i/link"
+		is "$link" "L0 ${GTS[$s]} GT/s x$w"
+		read -r link < "$PCI/$dev/current_link_width"
+		is "$link" "$w"
+		read -r link < "$PCI/$dev/current_link_speed"
+		like "$link" "^(${GTS[$s]} GT/s PCIe|Unknown)$"
+		[ "$s" = 128 ] || unlike "$link" Unknown
 	done
 }
 
