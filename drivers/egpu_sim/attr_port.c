@@ -47,6 +47,7 @@ SIM_SWITCH(port, dll_active_reporting, dll_active_reporting, DEAD);
 SIM_SWITCH(port, surprise_down, surprise_down, DEAD);
 SIM_SWITCH(port, aer, fn.spec.aer, DEAD);
 SIM_SWITCH(port, dpc, dpc, DEAD);
+SIM_SWITCH(port, msi, msi, DEAD);
 SIM_RATE(port, max_speed, max_speed, DEAD, 1);
 SIM_POWER(port, max_width, max_width, DEAD, 1, 32);
 SIM_NUMBER(port, buses, buses, DEAD, 0, SIM_BUSES_MAX);
@@ -154,6 +155,7 @@ struct configfs_attribute *sim_port_attrs[] = {
 	&sim_attr_surprise_down,
 	&sim_attr_aer,
 	&sim_attr_dpc,
+	&sim_attr_msi,
 	&sim_attr_max_speed,
 	&sim_attr_max_width,
 	&sim_attr_buses,

@@ -335,6 +335,7 @@ static void sim_spec_bridge(struct sim_func *fn)
 	spec->pm = true;
 	memset(spec->bar, 0, sizeof(spec->bar));
 	spec->rebar_sizes = 0;
+	spec->msi = fn->port ? fn->port->msi && fn->fabric->msi : 0;
 	if (fn->port) {
 		spec->vendor = SIM_PORT_VENDOR;
 		spec->device = fn->port->up ? SIM_DOWNSTREAM : SIM_ROOT_PORT;
@@ -413,12 +414,14 @@ int sim_func_build(struct sim_func *fn)
 		sim_build_values(&b);
 	memcpy(regs->value, regs->initial, SIM_CFG_SIZE);
 	fn->interrupt = false;
+	fn->msi_told = false;
 	return 0;
 }
 
 /* Nobody can reach it any more. */
 void sim_func_free(struct sim_func *fn)
 {
+	irq_work_sync(&fn->msi_work);
 	kvfree(fn->regs);
 	fn->regs = NULL;
 }

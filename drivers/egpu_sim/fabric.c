@@ -378,7 +378,8 @@ static int sim_bridge_scan(struct sim_fabric *fabric)
 	if (ret)
 		return ret;
 	bus = fabric->bridge->bus;
-	bus->bus_flags |= PCI_BUS_FLAGS_NO_MSI;
+	if (!fabric->msi)
+		bus->bus_flags |= PCI_BUS_FLAGS_NO_MSI;
 	pci_walk_bus(bus, sim_bridge_no_io, NULL);
 	pci_bus_claim_resources(bus);
 	pci_assign_unassigned_bus_resources(bus);
@@ -432,6 +433,7 @@ static int sim_fabric_prepare(struct sim_fabric *fabric)
 	ret = sim_fabric_plan(fabric);
 	ret = ret ?: sim_space_get(fabric);
 	ret = ret ?: sim_irq_alloc(fabric);
+	ret = ret ?: sim_msi_alloc(fabric);
 	ret = ret ?: sim_fabric_build(fabric);
 	if (ret)
 		return ret;
@@ -450,6 +452,7 @@ static void sim_fabric_clear(struct sim_fabric *fabric)
 	scoped_guard(mutex, &sim_lock)
 		sim_fabric_raze(fabric);
 	sim_irq_free(fabric);
+	sim_msi_free(fabric);
 	sim_space_put(fabric);
 	if (fabric->pdev)
 		platform_device_unregister(fabric->pdev);

@@ -129,6 +129,7 @@ static bool sim_wants_port(const struct sim_func *fn)
 	       (fn->root && sim_wants_root(fn));
 }
 
+/* INTx; a message goes out by itself. */
 static bool sim_irq_wanted(struct sim_func *fn)
 {
 	enum sim_irq_mode mode = fn->port ? fn->port->irq_mode : SIM_IRQ_NORMAL;
@@ -136,7 +137,9 @@ static bool sim_irq_wanted(struct sim_func *fn)
 
 	sim_set16(fn, PCI_STATUS, PCI_STATUS_INTERRUPT,
 		  wanted ? PCI_STATUS_INTERRUPT : 0);
-	if (mode == SIM_IRQ_LOST ||
+	if (mode == SIM_IRQ_LOST)
+		wanted = false;
+	if (sim_msi_takes(fn, wanted) || mode == SIM_IRQ_LOST ||
 	    sim_get16(fn, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE)
 		return false;
 	return wanted || (mode == SIM_IRQ_STUCK && !fn->fabric->quiet);
@@ -228,6 +231,33 @@ int sim_irq_alloc(struct sim_fabric *fabric)
 	return 0;
 }
 
+static void sim_quiet_ports(struct list_head *ports)
+{
+	struct sim_port *port;
+	struct sim_dev *dev;
+
+	list_for_each_entry(port, ports, link) {
+		sim_irq_update(&port->fn);
+		list_for_each_entry(dev, &port->devs, link)
+			sim_quiet_ports(&dev->ports);
+	}
+}
+
+/* Where the ports' last messages went. */
+static void sim_quiet_messages(struct sim_fabric *fabric,
+			       struct list_head *ports)
+{
+	struct sim_port *port;
+	struct sim_dev *dev;
+
+	list_for_each_entry(port, ports, link) {
+		irq_work_sync(&port->fn.msi_work);
+		fabric->irqs[2 * port->line].msi = sim_msi_number(&port->fn);
+		list_for_each_entry(dev, &port->devs, link)
+			sim_quiet_messages(fabric, &dev->ports);
+	}
+}
+
 /**
  * sim_irq_quiet - events are told no more, and nobody handles one
  * @fabric: about to be taken down
@@ -237,19 +267,21 @@ int sim_irq_alloc(struct sim_fabric *fabric)
  */
 void sim_irq_quiet(struct sim_fabric *fabric)
 {
-	struct sim_port *port;
 	unsigned int n;
 
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock) {
 		fabric->quiet = true;
-		list_for_each_entry(port, &fabric->ports, link)
-			sim_irq_update(&port->fn);
+		sim_quiet_ports(&fabric->ports);
 	}
+	scoped_guard(mutex, &sim_lock)
+		sim_quiet_messages(fabric, &fabric->ports);
 	for (n = 0; n < 2 * fabric->nlines; n++) {
 		if (!fabric->irqs[n].virq)
 			continue;
 		irq_work_sync(&fabric->irqs[n].work);
 		synchronize_irq(fabric->irqs[n].virq);
+		if (fabric->irqs[n].msi)
+			synchronize_irq(fabric->irqs[n].msi);
 	}
 }
 

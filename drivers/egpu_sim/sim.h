@@ -169,8 +169,10 @@ struct sim_regs {
  * @rebar: same
  * @slot: its PCI Express capability has slot registers
  * @root: … and root registers
- * @interrupt: its own INTx wish (endpoints), by configfs or a driver's
+ * @interrupt: its own interrupt (endpoints), by configfs
  * @asserted: its INTx message is asserted
+ * @msi_told: what its last MSI told of goes on
+ * @msi_work: delivers an MSI, in hard interrupt context
  */
 struct sim_func {
 	struct config_group group;
@@ -187,6 +189,8 @@ struct sim_func {
 	bool slot, root;
 	bool interrupt;
 	bool asserted;
+	bool msi_told;
+	struct irq_work msi_work;
 };
 
 /* --- devices ------------------------------------------------------------ */
@@ -424,6 +428,7 @@ struct sim_stats {
  * @max_speed: code of the fastest speed
  * @max_width: lanes
  * @dpc: has Downstream Port Containment
+ * @msi: tells its interrupts by messages, where the kernel lets a module do it
  * @buses: bus numbers kept below it; 0: as many as what is configured needs
  * @mem_window: bytes of 32-bit memory kept below it
  * @prefetch_window: bytes of prefetchable memory kept below it
@@ -479,7 +484,7 @@ struct sim_port {
 
 	bool native, power_controller, attention_button, indicators, surprise;
 	bool command_completed, inband_presence_disable, external_facing;
-	bool dll_active_reporting, surprise_down, dpc;
+	bool dll_active_reporting, surprise_down, dpc, msi;
 	u32 max_speed, max_width;
 	u32 buses;
 	u64 mem_window, prefetch_window;
@@ -514,6 +519,7 @@ struct sim_port {
  * struct sim_irq - an interrupt line: of a port, or of the device below it
  * @fabric: whose
  * @virq: Linux's number; 0: none
+ * @msi: where messages that a port sends instead went last, while it is stopped
  * @work: delivers it, in hard interrupt context
  * @asserted: functions that assert it; under fabric->lock
  * @level: the line, for readers without a lock
@@ -522,6 +528,7 @@ struct sim_port {
 struct sim_irq {
 	struct sim_fabric *fabric;
 	int virq;
+	unsigned int msi;
 	struct irq_work work;
 	unsigned int asserted;
 	bool level;
@@ -565,6 +572,7 @@ enum sim_state {
  * @quiet: interrupts are no longer delivered
  * @irqs: two for each port: its own, and its device's
  * @nlines: how many ports that is
+ * @msi: domain of its message signalled interrupts; NULL: there are none
  *
  * @mem_size: bytes of 32-bit memory that its plan needs
  * @prefetch_size: same, of prefetchable memory
@@ -602,6 +610,7 @@ struct sim_fabric {
 	bool quiet;
 	struct sim_irq *irqs;
 	unsigned int nlines;
+	struct irq_domain *msi;
 
 	u64 mem_size, prefetch_size;
 	unsigned int index;
@@ -724,6 +733,13 @@ void sim_irq_free(struct sim_fabric *fabric);
 void sim_irq_update(struct sim_func *fn);
 void sim_irq_forget(struct sim_func *fn);
 int sim_irq_map(const struct pci_dev *pdev, u8 slot, u8 pin);
+
+/* msi.c: message signalled interrupts */
+int sim_msi_alloc(struct sim_fabric *fabric);
+void sim_msi_free(struct sim_fabric *fabric);
+void sim_msi_init(struct sim_func *fn);
+unsigned int sim_msi_number(struct sim_func *fn);
+bool sim_msi_takes(struct sim_func *fn, bool wanted);
 
 /* error.c: AER and DPC */
 int sim_error_inject(struct sim_func *fn, const char *name);

@@ -108,6 +108,7 @@ static void sim_func_init(struct sim_func *fn, struct sim_fabric *fabric)
 {
 	INIT_LIST_HEAD(&fn->link);
 	fn->fabric = fabric;
+	sim_msi_init(fn);
 	sim_spec_preset(&fn->spec);
 }
 
@@ -158,6 +159,7 @@ static void sim_port_defaults(struct sim_port *port)
 	port->surprise = true;
 	port->command_completed = true;
 	port->dll_active_reporting = true;
+	port->msi = true;
 	port->max_speed = 4;
 	port->max_width = 4;
 	port->mem_window = SZ_1M;

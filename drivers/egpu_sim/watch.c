@@ -106,6 +106,8 @@ static void sim_watch_add(struct sim_fabric *fabric, struct pci_dev *pdev)
 			config_item_get(&dev->group.cg_item);
 		}
 	}
+	if (fabric->msi)
+		dev_set_msi_domain(&pdev->dev, fabric->msi);
 	if (dev && xa_err(xa_store(&fabric->known, (unsigned long)pdev, dev,
 				   GFP_KERNEL)))
 		config_item_put(&dev->group.cg_item);
