@@ -318,6 +318,26 @@ flap_presence() {
 	is "$(sim_stat f/p downs)" 0
 }
 
+prove messages "interrupts by messages, where the kernel lets it, and without"
+messages() {
+	local addr
+	slot msi=1
+	sim_plug f/p/gpu
+	sim_yank f/p/gpu
+	addr=$(sim_addr f/p)
+	case $(uname -r) in
+	6.*)	[ -d "$PCI/$addr/msi_irqs" ]
+		like "$(sim_lspci f/p)" "MSI: Enable\+" ;;
+	*)	not test -d "$PCI/$addr/msi_irqs" ;;
+	esac
+	sim_dead f
+	sim_set f/p msi 0
+	sim_live f
+	unlike "$(sim_lspci f/p)" "MSI: "
+	sim_plug f/p/gpu
+	sim_yank f/p/gpu
+}
+
 prove interrupt_lost "interrupts that never come: nobody notices, until they do"
 interrupt_lost() {
 	slot
@@ -333,7 +353,7 @@ interrupt_lost() {
 prove interrupt_stuck "an interrupt that sticks: the kernel disables the line"
 interrupt_stuck() {
 	host expect 'irq [0-9]+: nobody cared'
-	slot
+	slot msi=0
 	sim_plug f/p/gpu
 	dmesg_mark
 	sim_set f/p interrupt stuck

@@ -145,7 +145,7 @@ forms() {
 DEAD_FABRIC="firmware_keeps mem_spare prefetch_spare ram"
 DEAD_PORT="aer attention_button buses command_completed dll_active_reporting \
 dpc external_facing hotplug inband_presence_disable indicators max_speed \
-max_width mem_window power_controller prefetch_window surprise surprise_down"
+max_width mem_window msi power_controller prefetch_window surprise surprise_down"
 OUT_DEV="aer bar0 bar1 bar2 bar3 bar4 bar5 class config corrupt device flr \
 interrupt_pin max_speed max_width msi pcie_version pm preset rebar revision \
 rom serial subsystem_device subsystem_vendor vendor"
@@ -220,6 +220,7 @@ defaults() {
 		surprise_down 0
 		aer 1
 		dpc 0
+		msi 1
 		max_speed 16.0 GT/s
 		max_width 4
 		buses 0
