@@ -21,6 +21,16 @@ up() {
 	sim_gpu f/p/d preset=plain present=1
 	sim_live f
 	sim_expect f/p link "L0 *"
+	no_bwctrl
+}
+
+# no_bwctrl: newer kernels take LBMS and LABS away as soon as they are set
+no_bwctrl() {
+	local service
+	for service in /sys/bus/pci_express/drivers/pcie_bwctrl/*:pcie*; do
+		[ ! -e "$service" ] ||
+			echo "${service##*/}" > "${service%/*}/unbind"
+	done
 }
 
 # Link Status, bits; Link Control is CAP_EXP+10.w, Link Control 2 +30.w
