@@ -109,24 +109,41 @@ static void sim_build_bridge(struct sim_build *b)
 	put16(b, PCI_PREF_MEMORY_LIMIT, PCI_PREF_RANGE_TYPE_64);
 }
 
-static void sim_build_header(struct sim_build *b, bool multifunction)
+static bool sim_is_multifunction(const struct sim_func *fn)
+{
+	if (fn->dev)
+		return !list_empty(&fn->dev->functions);
+	return !fn->port->up;
+}
+
+/* What attributes say, also of a function whose registers came from a dump. */
+static void sim_build_ids(struct sim_build *b)
 {
 	const struct sim_spec *spec = &b->fn->spec;
 
 	put16(b, PCI_VENDOR_ID, spec->vendor);
 	put16(b, PCI_DEVICE_ID, spec->device);
 	put32(b, PCI_CLASS_REVISION, spec->class << 8 | spec->revision);
-	put16(b, PCI_STATUS, PCI_STATUS_CAP_LIST);
 	put8(b, PCI_INTERRUPT_PIN, spec->pin);
-	if (b->fn->bridge) {
-		sim_build_bridge(b);
-	} else {
-		sim_build_bars(b);
-		put16(b, PCI_SUBSYSTEM_VENDOR_ID, spec->subsystem_vendor);
-		put16(b, PCI_SUBSYSTEM_ID, spec->subsystem_device);
-	}
-	if (multifunction)
+	b->regs[PCI_HEADER_TYPE] &= ~0x80;
+	if (sim_is_multifunction(b->fn))
 		b->regs[PCI_HEADER_TYPE] |= 0x80;
+	if (b->fn->bridge)
+		return;
+	put16(b, PCI_SUBSYSTEM_VENDOR_ID, spec->subsystem_vendor);
+	put16(b, PCI_SUBSYSTEM_ID, spec->subsystem_device);
+}
+
+static void sim_build_header(struct sim_build *b)
+{
+	const struct sim_spec *spec = &b->fn->spec;
+
+	put16(b, PCI_STATUS, PCI_STATUS_CAP_LIST);
+	if (b->fn->bridge)
+		sim_build_bridge(b);
+	else
+		sim_build_bars(b);
+	sim_build_ids(b);
 	if (spec->corrupt == SIM_HEADER)
 		b->regs[PCI_HEADER_TYPE] |= 0x7f;
 }
@@ -345,13 +362,6 @@ static void sim_spec_bridge(struct sim_func *fn)
 	}
 }
 
-static bool sim_is_multifunction(const struct sim_func *fn)
-{
-	if (fn->dev)
-		return !list_empty(&fn->dev->functions);
-	return !fn->port->up;
-}
-
 /* A dump says what the function's end of the link can do. */
 static void sim_build_dump(struct sim_build *b)
 {
@@ -363,6 +373,7 @@ static void sim_build_dump(struct sim_build *b)
 	sim_build_bars(b);
 	put16(b, PCI_COMMAND, 0);
 	put32(b, PCI_ROM_ADDRESS, 0);
+	sim_build_ids(b);
 	sim_func_mask(fn);
 	if (!fn->pcie || fn != &fn->dev->fn)
 		return;
@@ -373,7 +384,7 @@ static void sim_build_dump(struct sim_build *b)
 
 static void sim_build_values(struct sim_build *b)
 {
-	sim_build_header(b, sim_is_multifunction(b->fn));
+	sim_build_header(b);
 	b->link = PCI_CAPABILITY_LIST;
 	b->at = 0x40;
 	if (b->fn->spec.pm)

@@ -251,7 +251,6 @@ static void sim_link_down(struct sim_port *port, enum sim_ltssm next)
 	hrtimer_try_to_cancel(&port->error_timer);
 	sim_link_settled(port);
 	port->ceiling = 0;
-	port->idle_speed = 0;
 	sim_link_tell(&port->fn, 1, 0, false);
 	sim_link_enter(port, next);
 	if (!was_up)
@@ -357,7 +356,6 @@ static void sim_link_recovered(struct sim_port *port)
 		events |= PCI_EXP_LNKSTA_LBMS;
 	if (port->autonomous)
 		events |= PCI_EXP_LNKSTA_LABS;
-	port->idle_speed = port->autonomous ? port->target : 0;
 	sim_link_settled(port);
 	sim_link_set(port, port->target, sim_link_width(port, dev) ?: 1);
 	sim_link_enter(port, SIM_L0);

@@ -455,7 +455,6 @@ struct sim_stats {
  * @retraining: Retrain Link was written
  * @autonomous: this Recovery was the device's wish
  * @unreliable: this Recovery is to correct unreliable operation
- * @idle_speed: code of the speed that the device went to by itself; 0: none
  * @due: when the timer is to act; KTIME_MAX: it is not
  * @timer: for the LTSSM's next step
  * @error_timer: for bit errors
@@ -499,7 +498,6 @@ struct sim_port {
 	enum sim_ltssm state;
 	u32 speed, width, target, ceiling, tries;
 	bool retraining, autonomous, unreliable;
-	u32 idle_speed;
 	ktime_t due;
 	struct hrtimer timer;
 	struct hrtimer error_timer;
