@@ -13,6 +13,7 @@
 #include <linux/msi.h>
 
 #include "sim.h"
+#include "trace.h"
 
 #define SIM_MSI_ADDRESS		0xfee00000
 
@@ -68,6 +69,7 @@ bool sim_msi_takes(struct sim_func *fn, bool wanted)
 	if (on && begins) {
 		if (fn->port)
 			fn->port->stats.interrupts++;
+		trace_sim_interrupt(fn->fabric->domain, sim_func_id(fn), true);
 		irq_work_queue(&fn->msi_work);
 	}
 	return on;
