@@ -324,20 +324,27 @@ no_space() {
 	is "$(sim_get f status)" live
 }
 
-prove -t 100 limits "250 ports a fabric and 256 in all; one more is E2BIG"
-limits() {
+prove too_many "251 ports in one fabric are E2BIG, and those of other fabrics count"
+too_many() {
 	sim_fabric f
-	sim_fabric g
-	mkdir "$SIM"/f/p{0..250} "$SIM"/g/p{0..6}
+	mkdir "$SIM"/f/p{0..250}
 	exits 1 sim_set f live 1
 	like "$out" "Argument list too long"
 	is "$(sim_get f status | head -n 1)" dead
-	rmdir "$SIM/f/p250"
+	rmdir "$SIM"/f/p{8..250}
 	sim_live f
+	sim_fabric g
+	mkdir "$SIM"/g/p{0..248}
 	exits 1 sim_set g live 1
 	like "$out" "Argument list too long"
-	rmdir "$SIM/g/p6"
-	sim_live g
+}
+
+prove -l -t 100 limits "250 ports a fabric and 256 in all live, with services on each"
+limits() {
+	sim_fabric f
+	sim_fabric g
+	mkdir "$SIM"/f/p{0..249} "$SIM"/g/p{0..5}
+	sim_live f g
 	sim_service f/p249 pciehp
 	sim_service g/p5 pciehp
 	sim_gpu f/p249/d preset=plain
@@ -399,10 +406,10 @@ rmdir_live() {
 	sim_live f
 }
 
-prove -t 60 rmdir_starting "removed at any moment of the start"
-rmdir_starting() {
+# starting SECONDS…: folders are removed so long after live=1
+starting() {
 	local wait writer
-	for wait in 0 0.02 0.08 0.2 0.5; do
+	for wait; do
 		sim_fabric f
 		sim_port f/p
 		sim_gpu f/p/gpu present=1
@@ -410,13 +417,23 @@ rmdir_starting() {
 		sim_gpu f/q/gpu present=1
 		echo 1 > "$SIM/f/live" &
 		writer=$!
-		nap $wait
+		nap "$wait"
 		rmdir "$SIM/f/p/gpu" "$SIM/f/p" "$SIM/f/q/gpu" "$SIM/f/q" \
 			"$SIM/f"
 		wait "$writer" || :
 	done
 	wait_for 20 eval 'rmmod egpu_sim_drm; rmmod egpu_sim'
 	sim_load
+}
+
+prove rmdir_starting "removed in the middle of the start; then the module goes"
+rmdir_starting() {
+	starting 0.05 0.2
+}
+
+prove -l -t 100 rmdir_starting_all "the same at many moments"
+rmdir_starting_all() {
+	starting 0 0.01 0.02 0.03 0.06 0.09 0.12 0.15 0.18 0.25 0.3 0.4 0.5 0.7
 }
 
 prove stop_starting "live=0 while it starts: it stops"
