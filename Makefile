@@ -5,7 +5,7 @@
 
 # Scripts read these from the environment.
 .DELETE_ON_ERROR:
-export KERNEL SUITE KERNEL_IMAGE MODULES SCRIPT
+export JOBS KERNEL SUITE KERNEL_IMAGE MODULES SCRIPT
 
 PREFIX ?= /usr/local
 O := $(CURDIR)/build
