@@ -127,7 +127,7 @@ button_out() {
 	wait_for 5 sim_bound f/p/gpu
 	addr=$(sim_addr f/p/gpu)
 	sim_set f/p button 1
-	sim_said 'will power off'
+	sim_said 'will power off|Powering off'
 	is $(($(sltctl f/p) & 0x300)) $((0x200)) "it blinks"
 	sim_set f/p button 1
 	sim_said 'cancel'
@@ -145,7 +145,7 @@ button_in() {
 	nap 0.3
 	sim_expect f/p link "Detect*"
 	sim_set f/p button 1
-	sim_said 'will power on'
+	sim_said 'will power on|Powering on'
 	wait_for 9 sim_bound f/p/gpu
 }
 
