@@ -243,8 +243,8 @@ _sim_said() {
 # sim_free: nothing hangs any more on purpose, and no fault waits
 sim_free() (
 	shopt -s globstar nullglob
-	for f in "$SIM"/**/driver/hang; do echo > "$f"; done
-	for f in "$SIM"/**/fault/armed; do echo 0 > "$f"; done
+	for _sim in "$SIM"/**/driver/hang; do echo > "$_sim"; done
+	for _sim in "$SIM"/**/fault/armed; do echo 0 > "$_sim"; done
 )
 
 # sim_clear: all fabrics go, whatever state they are in
@@ -252,14 +252,14 @@ sim_clear() (
 	[ -d "$SIM" ] || return 0
 	sim_free
 	shopt -s globstar nullglob
-	for f in "$SIM"/*/live; do echo 0 > "$f"; done
-	folders=()
-	for f in "$SIM"/*/**/; do
+	for _sim in "$SIM"/*/live; do echo 0 > "$_sim"; done
+	_folders=()
+	for _sim in "$SIM"/*/**/; do
 		# Parents come before children; fault/ and driver/ go with them.
-		case $f in
+		case $_sim in
 		*/fault/ | */driver/) ;;
-		*) folders=("$f" "${folders[@]}") ;;
+		*) _folders=("$_sim" "${_folders[@]}") ;;
 		esac
 	done
-	[ "${#folders[@]}" = 0 ] || rmdir "${folders[@]}"
+	[ "${#_folders[@]}" = 0 ] || rmdir "${_folders[@]}"
 )
