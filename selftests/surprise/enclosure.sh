@@ -32,11 +32,12 @@ setup() {
 teardown() {
 	users_kill
 	sim_free
-	sim_set "$A/gpu" present 0
-	sim_set "$B/gpu" present 0
-	sim_set "$BOX" present 0
+	# One after the other: from 6.12 on the kernel deadlocks when it removes
+	# a hotplug port whose interrupt thread is removing something.
+	sim_yank "$A/gpu" 20
+	sim_yank "$B/gpu" 20
+	sim_yank "$BOX" 20
 	wait_for 20 cable_is EMPTY
-	wait_for 10 not sim_added "$BOX"
 }
 
 both_ready() {
