@@ -86,6 +86,7 @@ slot_power() {
 prove sysfs_remove "sysfs remove: a removal; a rescan brings it back"
 sysfs_remove() {
 	note
+	echo 1 > "$PCI/$(sim_addr f/a/gpu/function1)/remove"
 	echo 1 > "$PCI/$(sim_addr f/a/gpu)/remove"
 	told removed 0 1
 	echo 1 > /sys/bus/pci/rescan
