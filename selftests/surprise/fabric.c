@@ -114,6 +114,22 @@ static void folder(const char *path)
 
 /* --- the fabric --- */
 
+/*
+ * A link that trains at once: it is the accesses that matter, and nobody waits
+ * for the one within a card.
+ */
+static void link_quick(const char *port)
+{
+	static const char * const times[] = {
+		"detect_ms", "polling_ms", "configuration_ms",
+		"speed_change_ms", "recovery_ms",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(times) / sizeof(*times); i++)
+		put(port, times[i], "0");
+}
+
 static void card_one(struct slot *s)
 {
 	snprintf(s->card, sizeof(s->card), "%s/gpu", s->dir);
@@ -132,6 +148,7 @@ static void card_switch(struct slot *s)
 	snprintf(path, sizeof(path), "%s/port0", s->card);
 	folder(path);
 	put(path, "hotplug", "none");
+	link_quick(path);
 	snprintf(gpu, sizeof(gpu), "%s/gpu", path);
 	folder(gpu);
 	put(gpu, "preset", "gpu");
@@ -143,22 +160,14 @@ static void card_switch(struct slot *s)
 	put(gpu, "present", "1");
 }
 
-/* Links that train at once: it is the accesses that matter. */
 static void port_make(struct slot *s, const char *fabric, unsigned int nr,
 		      enum shape shape)
 {
-	static const char * const times[] = {
-		"detect_ms", "polling_ms", "configuration_ms",
-		"speed_change_ms", "recovery_ms",
-	};
-	unsigned int i;
-
 	snprintf(s->dir, sizeof(s->dir), "%s/port%u", fabric, nr);
 	folder(s->dir);
 	snprintf(s->fault, sizeof(s->fault), "%s/fault", s->dir);
 	put(s->dir, "external_facing", "1");
-	for (i = 0; i < sizeof(times) / sizeof(*times); i++)
-		put(s->dir, times[i], "0");
+	link_quick(s->dir);
 	if (shape == SHAPE_ONE)
 		card_one(s);
 	else

@@ -245,6 +245,7 @@ resetting_gone() {
 asleep() {
 	local p
 	grep -q platform /sys/power/pm_test || skip "no pm_test in this kernel"
+	irq_gone
 	for p in $PORTS; do sim_set "$p/gpu" sleep "$1"; done
 	echo 0 > /sys/module/suspend/parameters/pm_test_delay
 	echo platform > /sys/power/pm_test

@@ -31,6 +31,7 @@ teardown() {
 sweep() {
 	local ports=32
 	[ "$2" = one ] || ports=$SWITCHES
+	if [ "$1" = suspend ]; then irq_gone; fi
 	said egpu_sweep -p "$ports" -n "$POINTS" -s "$(seed)" "${@:4}" \
 		"$1" "$2" "$3"
 	tell "seed $(seed)"
@@ -172,7 +173,7 @@ prove -t 600 no_growth "twice as many points leave nothing more behind"
 no_growth() {
 	local n=32 first second
 	if [ -n "${LONG:-}" ]; then n=400; fi
-	egpu_sweep -p 16 -n "$n" -s 1 attach switch yank > /dev/null
+	said egpu_sweep -p 16 -n "$n" -s 1 attach switch yank
 	first=$(growth egpu_sweep -p 16 -n "$n" -s 2 attach switch yank)
 	second=$(growth egpu_sweep -p 16 -n $((2 * n)) -s 3 attach switch yank)
 	tell "kmalloc: $first bytes after $n points, $second after twice as many"

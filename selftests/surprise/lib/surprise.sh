@@ -72,6 +72,12 @@ said() {
 	}
 }
 
+# irq_gone: from 6.12 on pciehp removes what vanished during suspend before the
+# kernel wakes interrupts, and that of a driver that is gone is one too many
+irq_gone() {
+	host expect 'WARNING: .* __irq_startup'
+}
+
 # listen PORT: have its events written down from now on
 listen() {
 	eg events "$1" > "$KTAP_TMP/events" &
