@@ -3,7 +3,9 @@
  * Slot operations: pciehp's slot driven safely, and plain removal and rescan
  * where another hotplug driver, or none, has the slot. Called by jobs only.
  */
+#include <linux/bitfield.h>
 #include <linux/delay.h>
+#include <linux/interrupt.h>
 #include <linux/pci.h>
 #include <linux/pci_hotplug.h>
 #include <linux/pm_runtime.h>
@@ -98,6 +100,25 @@ static int egpu_slot_op(struct pci_bus *bus, bool on)
 }
 
 /*
+ * pciehp says that there is nothing to do also while its thread is doing it for
+ * somebody else. Wait until that has ended, as its operations wait themselves:
+ * a slot that it switches off is off a second after its last device is gone.
+ */
+static void egpu_pciehp_settle(struct pci_dev *port)
+{
+	u16 flags = 0;
+	int irq;
+
+	/* portdrv chose the vector that way. */
+	pcie_capability_read_word(port, PCI_EXP_FLAGS, &flags);
+	irq = pci_irq_vector(port, FIELD_GET(PCI_EXP_FLAGS_IRQ, flags));
+	if (irq < 0)
+		irq = pci_irq_vector(port, 0);
+	if (irq > 0)
+		synchronize_irq(irq);
+}
+
+/*
  * Return: what pciehp's operation says, 0 or
  *  * -ENODEV	it is in that state already, or there is no card, or no pciehp
  *  * -ENXIO	pciehp's slot has a number that this kernel should not give it
@@ -113,6 +134,8 @@ static int egpu_pciehp_op(struct egpu_port *port, bool on)
 	if (egpu_service_lock(service)) {
 		/* Bound, so the bus below cannot go. */
 		ret = egpu_slot_op(port->pdev->subordinate, on);
+		if (ret == -ENODEV)
+			egpu_pciehp_settle(port->pdev);
 		device_unlock(service);
 	}
 	put_device(service);

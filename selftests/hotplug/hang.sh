@@ -124,6 +124,24 @@ remove() {
 	like "$out" "^OK DETACHED"
 }
 
+prove remove_slot "a slot that others switch off meanwhile: safe is said when it is off"
+remove_slot() {
+	arrive rp0
+	await rp0 READY
+	stuck remove
+	slot_power rp0 0 &
+	wait_for 5 drv_is removing 1
+	start eg detach rp0 -f
+	await rp0 DETACHING
+	drv_put release 1
+	finish
+	# pciehp switches the indicator off last, a second after the power.
+	is $((0x$(setpci -s "${PORT[rp0]}" CAP_EXP+0x18.w) & 0x300)) $((0x300))
+	like "$out" "^OK DETACHED"
+	is "$(get rp0 safe)" 1
+	wait
+}
+
 prove remove_alive "meanwhile queries, events and the other port's life go on"
 remove_alive() {
 	arrive rp0
