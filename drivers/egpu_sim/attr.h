@@ -42,7 +42,8 @@ struct sim_place sim_place(struct config_item *item);
 /* It is in its slot, and the fabric live; under the fabric's lock. */
 static inline bool sim_is_there(const struct sim_place *at)
 {
-	return at->fn->regs && (!at->dev || at->port->card == at->dev);
+	return at->fn->regs && (!at->dev || at->port->card == at->dev) &&
+	       (!at->port || sim_port_is_there(at->port));
 }
 
 /* --- values (attr_value.c) ----------------------------------------------- */

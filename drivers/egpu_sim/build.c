@@ -375,6 +375,15 @@ static void sim_build_dump(struct sim_build *b)
 	put32(b, PCI_ROM_ADDRESS, 0);
 	sim_build_ids(b);
 	sim_func_mask(fn);
+	/* What the dumped machine's software had set. */
+	if (fn->pm)
+		put16(b, fn->pm + PCI_PM_CTRL,
+		      get_unaligned_le16(b->regs + fn->pm + PCI_PM_CTRL) &
+		      ~PCI_PM_CTRL_STATE_MASK);
+	if (fn->msi)
+		put16(b, fn->msi + PCI_MSI_FLAGS,
+		      get_unaligned_le16(b->regs + fn->msi + PCI_MSI_FLAGS) &
+		      ~PCI_MSI_FLAGS_ENABLE);
 	if (!fn->pcie || fn != &fn->dev->fn)
 		return;
 	cap = get_unaligned_le32(b->regs + fn->pcie + PCI_EXP_LNKCAP);
@@ -419,20 +428,25 @@ int sim_func_build(struct sim_func *fn)
 	memset(regs, 0, sizeof(*regs));
 	fn->regs = regs;
 	b.regs = regs->initial;
-	if (fn->spec.dump)
+	if (fn->spec.dump && !fn->bridge)
 		sim_build_dump(&b);
 	else
 		sim_build_values(&b);
 	memcpy(regs->value, regs->initial, SIM_CFG_SIZE);
 	fn->interrupt = false;
-	fn->msi_told = false;
+	fn->msi_told = 0;
 	return 0;
 }
 
 /* Nobody can reach it any more. */
 void sim_func_free(struct sim_func *fn)
 {
+	struct sim_regs *regs;
+
 	irq_work_sync(&fn->msi_work);
-	kvfree(fn->regs);
-	fn->regs = NULL;
+	scoped_guard(raw_spinlock_irqsave, &fn->fabric->lock) {
+		regs = fn->regs;
+		fn->regs = NULL;
+	}
+	kvfree(regs);
 }

@@ -78,7 +78,7 @@ static bool sim_forwards(const struct sim_func *bridge)
 struct sim_func *sim_route(struct sim_fabric *fabric, u8 bus, u8 devfn)
 {
 	struct sim_port *port;
-	struct sim_func *up;
+	struct sim_func *up, *fn;
 	struct sim_dev *dev;
 
 	lockdep_assert_held(&fabric->lock);
@@ -94,7 +94,8 @@ struct sim_func *sim_route(struct sim_fabric *fabric, u8 bus, u8 devfn)
 		if (bus == sim_secondary(&port->fn)) {
 			if (PCI_SLOT(devfn))
 				return NULL;
-			return dev->by_nr[PCI_FUNC(devfn)];
+			fn = dev->by_nr[PCI_FUNC(devfn)];
+			return fn && fn->regs ? fn : NULL;
 		}
 		up = &dev->fn;
 		if (!up->bridge || !sim_leads_to(up, bus) || !sim_forwards(up))
@@ -196,10 +197,11 @@ static u32 sim_retry(struct sim_func *fn, int where, int size)
 	return ~0;
 }
 
+/* As a PC's host bridge does: who is not there reads all ones, without error. */
 static int sim_config_read(struct pci_bus *bus, unsigned int devfn, int where,
 			   int size, u32 *val)
 {
-	struct sim_fabric *fabric = sim_fabric_of_bus(bus);
+	struct sim_fabric *fabric = sim_fabric_of_sim(bus);
 	enum sim_outcome outcome;
 	struct sim_func *fn;
 
@@ -214,13 +216,13 @@ static int sim_config_read(struct pci_bus *bus, unsigned int devfn, int where,
 	}
 	trace_sim_config_read(fabric->domain, bus->number, devfn, where, size,
 			      *val);
-	return fn ? PCIBIOS_SUCCESSFUL : PCIBIOS_DEVICE_NOT_FOUND;
+	return PCIBIOS_SUCCESSFUL;
 }
 
 static int sim_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 			    int size, u32 val)
 {
-	struct sim_fabric *fabric = sim_fabric_of_bus(bus);
+	struct sim_fabric *fabric = sim_fabric_of_sim(bus);
 	enum sim_outcome outcome;
 	struct sim_func *fn;
 
@@ -230,7 +232,7 @@ static int sim_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 	fn = sim_reach(fabric, bus->number, devfn, true, &outcome);
 	if (fn && outcome == SIM_PASS && sim_is_ready(fn))
 		sim_func_write(fn, where, size, val);
-	return fn ? PCIBIOS_SUCCESSFUL : PCIBIOS_DEVICE_NOT_FOUND;
+	return PCIBIOS_SUCCESSFUL;
 }
 
 struct pci_ops sim_pci_ops = {

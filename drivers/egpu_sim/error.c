@@ -207,7 +207,8 @@ void sim_error_uncorrectable(struct sim_func *fn, u32 bit)
 	sim_error_log(fn, bit);
 	if (!sim_error_told(fn, fatal ? PCI_EXP_DEVCTL_FERE :
 					PCI_EXP_DEVCTL_NFERE) ||
-	    sim_dpc_contained(fn, fatal) || !root)
+	    sim_dpc_contained(fn, fatal) || !root ||
+	    sim_func_id(fn) == 0xffff)
 		return;
 	sim_root_uncorrectable(root, sim_func_id(fn), fatal);
 	sim_irq_update(root);

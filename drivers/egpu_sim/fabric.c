@@ -20,16 +20,22 @@
 
 static DEFINE_IDA(sim_indices);
 
-struct sim_fabric *sim_fabric_of_bus(struct pci_bus *bus)
+/* Of a bus that is known to be simulated. */
+struct sim_fabric *sim_fabric_of_sim(struct pci_bus *bus)
 {
-	if (bus->ops != &sim_pci_ops)
-		return NULL;
 #ifdef CONFIG_X86
 	return container_of((struct pci_sysdata *)bus->sysdata,
 			    struct sim_fabric, sysdata);
 #else
 	return bus->sysdata;
 #endif
+}
+
+/* NULL: it is another bridge's. A bus may have aer-inject's ops meanwhile. */
+struct sim_fabric *sim_fabric_of_bus(struct pci_bus *bus)
+{
+	return pci_find_host_bridge(bus)->ops == &sim_pci_ops ?
+	       sim_fabric_of_sim(bus) : NULL;
 }
 
 /* --- the plan ----------------------------------------------------------- */
@@ -389,8 +395,8 @@ static int sim_bridge_scan(struct sim_fabric *fabric)
 }
 
 /*
- * Under the rescan lock no other domain appears. Drivers begin outside it: one
- * that hangs must not stop the machine's hotplug.
+ * Under the rescan lock no other domain appears, and nothing that is being added
+ * is removed: the walk that adds devices holds no references.
  */
 static int sim_bridge_up(struct sim_fabric *fabric)
 {
@@ -399,11 +405,11 @@ static int sim_bridge_up(struct sim_fabric *fabric)
 	pci_lock_rescan_remove();
 	fabric->bridge = sim_bridge_alloc(fabric);
 	ret = fabric->bridge ? sim_bridge_scan(fabric) : -ENOMEM;
-	pci_unlock_rescan_remove();
-	if (!ret) {
+	if (!ret)
 		pci_bus_add_devices(fabric->bridge->bus);
+	pci_unlock_rescan_remove();
+	if (!ret)
 		return 0;
-	}
 	if (fabric->bridge)
 		pci_free_host_bridge(fabric->bridge);
 	fabric->bridge = NULL;
@@ -542,20 +548,20 @@ static void sim_fabric_dead(struct sim_fabric *fabric)
 static void sim_fabric_work(struct work_struct *work)
 {
 	struct sim_fabric *fabric = container_of(work, struct sim_fabric, work);
+	bool live = false;
 
 	if (fabric->state == SIM_STARTING) {
 		fabric->error = sim_fabric_up(fabric);
 		scoped_guard(mutex, &sim_lock) {
-			if (!fabric->error && !fabric->stop)
-				WRITE_ONCE(fabric->state, SIM_LIVE);
-			else if (!fabric->error)
-				WRITE_ONCE(fabric->state, SIM_STOPPING);
+			live = !fabric->error && !fabric->stop;
+			WRITE_ONCE(fabric->state,
+				   live ? SIM_LIVE : SIM_STOPPING);
 		}
-		if (fabric->state == SIM_LIVE) {
-			wake_up_all(&fabric->waiters);
-			return;
-		}
+		wake_up_all(&fabric->waiters);
 	}
+	/* Whoever stops it now has queued this work again. */
+	if (live)
+		return;
 	if (fabric->bridge) {
 		sim_bridge_down(fabric);
 		sim_fabric_clear(fabric);

@@ -91,13 +91,17 @@ static bool sim_wants_link(const struct sim_func *fn)
 	       (ctl & PCI_EXP_LNKCTL_LABIE && sta & PCI_EXP_LNKSTA_LABS);
 }
 
-static bool sim_wants_root(const struct sim_func *fn)
+static bool sim_wants_pme(const struct sim_func *fn)
+{
+	return sim_get16(fn, fn->pcie + PCI_EXP_RTCTL) &
+	       PCI_EXP_RTCTL_PMEIE &&
+	       sim_get32(fn, fn->pcie + PCI_EXP_RTSTA) & PCI_EXP_RTSTA_PME;
+}
+
+static bool sim_wants_aer(const struct sim_func *fn)
 {
 	u32 cmd, sta;
 
-	if (sim_get16(fn, fn->pcie + PCI_EXP_RTCTL) & PCI_EXP_RTCTL_PMEIE &&
-	    sim_get32(fn, fn->pcie + PCI_EXP_RTSTA) & PCI_EXP_RTSTA_PME)
-		return true;
 	if (!fn->aer)
 		return false;
 	cmd = sim_get32(fn, fn->aer + PCI_ERR_ROOT_COMMAND);
@@ -119,26 +123,38 @@ static bool sim_wants_dpc(const struct sim_func *fn)
 	       PCI_EXP_DPC_STATUS_INTERRUPT;
 }
 
-static bool sim_wants_port(const struct sim_func *fn)
+/* What the port has to tell, SIM_TELLS_*. */
+static u32 sim_wants_port(const struct sim_func *fn)
 {
+	u32 wants = 0;
+
 	if (fn->slot && sim_wants_slot(fn))
-		return true;
+		wants |= SIM_TELLS_SLOT;
 	if (fn->fabric->quiet)
-		return false;
-	return sim_wants_link(fn) || sim_wants_dpc(fn) ||
-	       (fn->root && sim_wants_root(fn));
+		return wants;
+	if (sim_wants_link(fn))
+		wants |= SIM_TELLS_LINK;
+	if (sim_wants_dpc(fn))
+		wants |= SIM_TELLS_DPC;
+	if (fn->root && sim_wants_pme(fn))
+		wants |= SIM_TELLS_PME;
+	if (fn->root && sim_wants_aer(fn))
+		wants |= SIM_TELLS_AER;
+	return wants;
 }
 
 /* INTx; a message goes out by itself. */
 static bool sim_irq_wanted(struct sim_func *fn)
 {
 	enum sim_irq_mode mode = fn->port ? fn->port->irq_mode : SIM_IRQ_NORMAL;
-	bool wanted = fn->interrupt || (fn->port && sim_wants_port(fn));
+	u32 wanted = fn->port ? sim_wants_port(fn) : 0;
 
+	if (fn->interrupt)
+		wanted |= SIM_TELLS_DEVICE;
 	sim_set16(fn, PCI_STATUS, PCI_STATUS_INTERRUPT,
 		  wanted ? PCI_STATUS_INTERRUPT : 0);
 	if (mode == SIM_IRQ_LOST)
-		wanted = false;
+		wanted = 0;
 	if (sim_msi_takes(fn, wanted) || mode == SIM_IRQ_LOST ||
 	    sim_get16(fn, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE)
 		return false;
@@ -243,18 +259,16 @@ static void sim_quiet_ports(struct list_head *ports)
 	}
 }
 
-/* Where the ports' last messages went. */
-static void sim_quiet_messages(struct sim_fabric *fabric,
-			       struct list_head *ports)
+/* The ports' last messages are delivered. */
+static void sim_quiet_messages(struct list_head *ports)
 {
 	struct sim_port *port;
 	struct sim_dev *dev;
 
 	list_for_each_entry(port, ports, link) {
 		irq_work_sync(&port->fn.msi_work);
-		fabric->irqs[2 * port->line].msi = sim_msi_number(&port->fn);
 		list_for_each_entry(dev, &port->devs, link)
-			sim_quiet_messages(fabric, &dev->ports);
+			sim_quiet_messages(&dev->ports);
 	}
 }
 
@@ -274,7 +288,7 @@ void sim_irq_quiet(struct sim_fabric *fabric)
 		sim_quiet_ports(&fabric->ports);
 	}
 	scoped_guard(mutex, &sim_lock)
-		sim_quiet_messages(fabric, &fabric->ports);
+		sim_quiet_messages(&fabric->ports);
 	for (n = 0; n < 2 * fabric->nlines; n++) {
 		if (!fabric->irqs[n].virq)
 			continue;
@@ -309,11 +323,11 @@ void sim_irq_free(struct sim_fabric *fabric)
  * @slot: its device number on the root bus, after swizzling
  * @pin: its pin there
  *
- * Return: Linux's number; -ENXIO: it has none, or is gone.
+ * Return: Linux's number; 0: it has none, or is gone.
  */
 int sim_irq_map(const struct pci_dev *pdev, u8 slot, u8 pin)
 {
-	struct sim_fabric *fabric = sim_fabric_of_bus(pdev->bus);
+	struct sim_fabric *fabric = sim_fabric_of_sim(pdev->bus);
 	struct sim_irq *irq;
 	struct sim_func *fn;
 
@@ -322,5 +336,5 @@ int sim_irq_map(const struct pci_dev *pdev, u8 slot, u8 pin)
 	guard(raw_spinlock_irqsave)(&fabric->lock);
 	fn = sim_route(fabric, pdev->bus->number, pdev->devfn);
 	irq = fn ? sim_irq_of(fn) : NULL;
-	return irq ? irq->virq : -ENXIO;
+	return irq ? irq->virq : 0;
 }

@@ -211,6 +211,13 @@ static void sim_link_status(struct sim_port *port, u16 events)
 	sim_irq_update(&port->fn);
 }
 
+/* Data Link Layer State Changed, where the state is reported. */
+static void sim_link_changed(struct sim_port *port)
+{
+	if (port->dll_active_reporting)
+		sim_slot_status(port, PCI_EXP_SLTSTA_DLLSC);
+}
+
 /* --- up and down -------------------------------------------------------- */
 
 /* Detect ended in L0. */
@@ -223,7 +230,7 @@ static void sim_link_up(struct sim_port *port, bool tell)
 	sim_link_enter(port, SIM_L0);
 	port->stats.ups++;
 	if (tell)
-		sim_slot_status(port, PCI_EXP_SLTSTA_DLLSC);
+		sim_link_changed(port);
 	sim_link_errors(port);
 }
 
@@ -232,7 +239,7 @@ static bool sim_link_is_surprise(const struct sim_port *port,
 {
 	return port->surprise_down && next == SIM_DETECT &&
 	       sim_slot_powered(port) &&
-	       (port->contact_presence || !port->surprise);
+	       (port->contact_presence || !port->native || !port->surprise);
 }
 
 /* No Recovery is under way any more. */
@@ -258,7 +265,7 @@ static void sim_link_down(struct sim_port *port, enum sim_ltssm next)
 	port->stats.downs++;
 	if (port->card)
 		sim_card_reset(port->card);
-	sim_slot_status(port, PCI_EXP_SLTSTA_DLLSC);
+	sim_link_changed(port);
 	if (sim_link_is_surprise(port, next))
 		sim_error_uncorrectable(&port->fn, PCI_ERR_UNC_SURPDN);
 }
@@ -274,8 +281,9 @@ static bool sim_link_is_reset(const struct sim_port *port)
 {
 	const struct sim_func *up = port->up ? &port->up->fn : NULL;
 
-	return port->reset || (up && sim_get16(up, PCI_BRIDGE_CONTROL) &
-			       PCI_BRIDGE_CTL_BUS_RESET);
+	return (sim_get16(&port->fn, PCI_BRIDGE_CONTROL) |
+		(up ? sim_get16(up, PCI_BRIDGE_CONTROL) : 0)) &
+	       PCI_BRIDGE_CTL_BUS_RESET;
 }
 
 /**
@@ -313,13 +321,31 @@ void sim_link_drop(struct sim_port *port)
 	sim_link_update(port);
 }
 
+/* The device above is reset, and this port with it: no error. */
+void sim_link_reset(struct sim_port *port)
+{
+	if (sim_link_is_up(port) || port->due != KTIME_MAX)
+		sim_link_down(port, SIM_HOT_RESET);
+}
+
+/* A function of the device was reset, not its link. */
+void sim_link_retell(struct sim_port *port)
+{
+	if (sim_link_is_up(port))
+		sim_link_set(port, port->speed, port->width);
+}
+
 /* Firmware trained it before the kernel began; nothing is told. */
 void sim_link_boot(struct sim_port *port)
 {
 	struct sim_dev *dev = port->card;
 
-	if (dev && sim_slot_powered(port) && dev->link_up_try <= 1 &&
-	    !dev->untrainable_above && sim_link_width(port, dev)) {
+	sim_link_settled(port);
+	port->ceiling = 0;
+	if (dev && port->contact_link && sim_slot_powered(port) &&
+	    !sim_link_is_disabled(port) && !sim_dpc_contains(port) &&
+	    dev->link_up_try <= 1 && !dev->untrainable_above &&
+	    sim_link_width(port, dev)) {
 		sim_link_disarm(port);
 		sim_link_up(port, false);
 	} else {
@@ -521,7 +547,7 @@ static u64 sim_link_error_period(const struct sim_port *port)
 	const struct sim_ber *ber;
 	u64 rate;
 
-	if (port->state != SIM_L0)
+	if (port->state != SIM_L0 || !port->card)
 		return 0;
 	ber = &port->card->ber[port->speed];
 	rate = sim_ber_rate(ber, port->speed, port->width);

@@ -47,25 +47,31 @@ unsigned int sim_msi_number(struct sim_func *fn)
 static void sim_msi_deliver(struct irq_work *work)
 {
 	struct sim_func *fn = container_of(work, struct sim_func, msi_work);
+	struct sim_fabric *fabric = fn->fabric;
 	unsigned int virq = sim_msi_number(fn);
 
-	if (virq)
-		generic_handle_irq(virq);
+	if (!virq)
+		return;
+	/* For whoever must know that nobody handles one any more. */
+	scoped_guard(raw_spinlock_irqsave, &fabric->lock)
+		if (fn->port && fabric->irqs)
+			fabric->irqs[2 * fn->port->line].msi = virq;
+	generic_handle_irq(virq);
 }
 
 /**
  * sim_msi_takes - does the function tell its interrupts by messages?
  * @fn: the function; its fabric's lock is held
- * @wanted: there is something to tell; a message goes out when that begins
+ * @wanted: what there is to tell, SIM_TELLS_*; a message goes out when one begins
  *
  * Return: whether it does, and asserts no INTx.
  */
-bool sim_msi_takes(struct sim_func *fn, bool wanted)
+bool sim_msi_takes(struct sim_func *fn, u32 wanted)
 {
-	bool on = sim_msi_is_on(fn), begins = wanted && !fn->msi_told;
+	bool on = sim_msi_is_on(fn), begins = wanted & ~fn->msi_told;
 
 	lockdep_assert_held(&fn->fabric->lock);
-	fn->msi_told = on && wanted;
+	fn->msi_told = on ? wanted : 0;
 	if (on && begins) {
 		if (fn->port)
 			fn->port->stats.interrupts++;
@@ -96,8 +102,14 @@ static int sim_msi_affinity(struct irq_data *data, const struct cpumask *mask,
 	return -EINVAL;
 }
 
+/* One that comes while another is handled is remembered, not acknowledged. */
+static void sim_msi_ack(struct irq_data *data)
+{
+}
+
 static struct irq_chip sim_msi_chip = {
 	.name = "egpu_sim-MSI",
+	.irq_ack = sim_msi_ack,
 	.irq_set_affinity = sim_msi_affinity,
 	.irq_compose_msi_msg = sim_msi_compose,
 };
@@ -105,7 +117,7 @@ static struct irq_chip sim_msi_chip = {
 static struct msi_domain_info sim_msi_info = {
 	.flags = MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS,
 	.chip = &sim_msi_chip,
-	.handler = handle_simple_irq,
+	.handler = handle_edge_irq,
 	.handler_name = "edge",
 };
 

@@ -222,11 +222,11 @@ static void sim_mask_rebar(struct sim_func *fn, int at)
 
 static void sim_mask_cap(struct sim_func *fn, u8 id, int at)
 {
-	if (id == PCI_CAP_ID_PM && !fn->pm)
+	if (id == PCI_CAP_ID_PM && !fn->pm && at + PCI_PM_SIZEOF <= 256)
 		sim_mask_pm(fn, at);
-	else if (id == PCI_CAP_ID_MSI && !fn->msi)
+	else if (id == PCI_CAP_ID_MSI && !fn->msi && at + 16 <= 256)
 		sim_mask_msi(fn, at);
-	else if (id == PCI_CAP_ID_EXP && !fn->pcie)
+	else if (id == PCI_CAP_ID_EXP && !fn->pcie && at + 0x3c <= 256)
 		sim_mask_pcie(fn, at);
 }
 
@@ -263,7 +263,7 @@ void sim_func_mask(struct sim_func *fn)
 	fn->root = false;
 	sim_mask_header(fn);
 	at = regs[PCI_CAPABILITY_LIST] & ~3;
-	for (hops = 0; hops < 48 && at >= 0x40 && at <= 0xc0; hops++) {
+	for (hops = 0; hops < 48 && at >= 0x40; hops++) {
 		sim_mask_cap(fn, regs[at], at);
 		at = regs[at + 1] & ~3;
 	}
@@ -308,7 +308,6 @@ static void sim_bridge_control(struct sim_func *fn, u32 old, u32 new)
 	if (!((old ^ new) & (PCI_BRIDGE_CTL_BUS_RESET << 16)))
 		return;
 	if (fn->port) {
-		fn->port->reset = reset;
 		fn->port->stats.resets += reset;
 		sim_link_update(fn->port);
 	} else if (fn->dev && fn->bridge) {
@@ -322,6 +321,10 @@ static void sim_device_control(struct sim_func *fn, u32 val)
 
 	if (val & PCI_EXP_DEVCTL_BCR_FLR && cap & PCI_EXP_DEVCAP_FLR)
 		sim_func_reset(fn);
+	else
+		return;
+	if (fn->dev)
+		sim_link_retell(fn->dev->port);
 }
 
 /* The BAR's size follows; its address is lost. */
@@ -332,7 +335,7 @@ static void sim_rebar_control(struct sim_func *fn, u32 new)
 	int where = PCI_BASE_ADDRESS_0 + 4 * bar;
 	u64 mask = ~((1ULL << (20 + shift)) - 1);
 
-	if (bar >= SIM_BARS - 1 || shift > 43)
+	if (bar >= SIM_BARS || shift > 43 || !fn->spec.bar[bar].size)
 		return;
 	put_unaligned_le32(mask & PCI_BASE_ADDRESS_MEM_MASK,
 			   fn->regs->writable + where);

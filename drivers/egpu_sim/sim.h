@@ -171,7 +171,7 @@ struct sim_regs {
  * @root: … and root registers
  * @interrupt: its own interrupt (endpoints), by configfs
  * @asserted: its INTx message is asserted
- * @msi_told: what its last MSI told of goes on
+ * @msi_told: sources that a message has told of, and that go on (SIM_TELLS_*)
  * @msi_work: delivers an MSI, in hard interrupt context
  */
 struct sim_func {
@@ -189,7 +189,7 @@ struct sim_func {
 	bool slot, root;
 	bool interrupt;
 	bool asserted;
-	bool msi_told;
+	u32 msi_told;
 	struct irq_work msi_work;
 };
 
@@ -357,6 +357,14 @@ enum sim_presence {
 	SIM_PRESENCE_PRESENT,
 };
 
+/* What a port tells of, each by an interrupt of its own. */
+#define SIM_TELLS_SLOT		BIT(0)
+#define SIM_TELLS_LINK		BIT(1)
+#define SIM_TELLS_DPC		BIT(2)
+#define SIM_TELLS_PME		BIT(3)
+#define SIM_TELLS_AER		BIT(4)
+#define SIM_TELLS_DEVICE	BIT(5)	/* configfs says so */
+
 enum sim_irq_mode {
 	SIM_IRQ_NORMAL,
 	SIM_IRQ_STUCK,		/* asserted, and nothing clears it */
@@ -445,7 +453,6 @@ struct sim_stats {
  * @card: the device in its slot
  * @contact_presence: the presence pins touch
  * @contact_link: the lanes touch
- * @reset: Secondary Bus Reset is set
  * @state: of the link
  * @speed: code of the current (or last) speed
  * @width: current width
@@ -494,7 +501,6 @@ struct sim_port {
 	enum sim_irq_mode irq_mode;
 	struct sim_dev *card;
 	bool contact_presence, contact_link;
-	bool reset;
 	enum sim_ltssm state;
 	u32 speed, width, target, ceiling, tries;
 	bool retraining, autonomous, unreliable;
@@ -517,7 +523,7 @@ struct sim_port {
  * struct sim_irq - an interrupt line: of a port, or of the device below it
  * @fabric: whose
  * @virq: Linux's number; 0: none
- * @msi: where messages that a port sends instead went last, while it is stopped
+ * @msi: where messages that a port sends instead went last
  * @work: delivers it, in hard interrupt context
  * @asserted: functions that assert it; under fabric->lock
  * @level: the line, for readers without a lock
@@ -658,6 +664,7 @@ void sim_fabric_abandon(struct sim_fabric *fabric);
 int sim_fabric_plan(struct sim_fabric *fabric);
 void sim_fabric_firmware(struct sim_fabric *fabric);
 struct sim_fabric *sim_fabric_of_bus(struct pci_bus *bus);
+struct sim_fabric *sim_fabric_of_sim(struct pci_bus *bus);
 
 /* config.c: configuration accesses */
 extern struct pci_ops sim_pci_ops;
@@ -691,6 +698,8 @@ void sim_link_exit(struct sim_port *port);
 void sim_link_update(struct sim_port *port);
 void sim_link_boot(struct sim_port *port);
 void sim_link_drop(struct sim_port *port);
+void sim_link_reset(struct sim_port *port);
+void sim_link_retell(struct sim_port *port);
 void sim_link_retrain(struct sim_port *port);
 void sim_link_errors(struct sim_port *port);
 int sim_link_autonomous(struct sim_port *port, u32 speed);
@@ -713,6 +722,7 @@ void sim_slot_press(struct sim_port *port);
 void sim_slot_control(struct sim_port *port, u16 old, u16 new);
 void sim_slot_status(struct sim_port *port, u16 events);
 bool sim_slot_powered(const struct sim_port *port);
+bool sim_port_is_there(const struct sim_port *port);
 void sim_card_reset(struct sim_dev *dev);
 void sim_switch_reset(struct sim_dev *dev, bool on);
 void sim_dev_gone(struct sim_dev *dev);
@@ -737,7 +747,7 @@ int sim_msi_alloc(struct sim_fabric *fabric);
 void sim_msi_free(struct sim_fabric *fabric);
 void sim_msi_init(struct sim_func *fn);
 unsigned int sim_msi_number(struct sim_func *fn);
-bool sim_msi_takes(struct sim_func *fn, bool wanted);
+bool sim_msi_takes(struct sim_func *fn, u32 wanted);
 
 /* error.c: AER and DPC */
 int sim_error_inject(struct sim_func *fn, const char *name);

@@ -120,10 +120,13 @@ void sim_card_reset(struct sim_dev *dev)
 	list_for_each_entry(port, &dev->ports, link) {
 		if (!port->fn.regs)
 			continue;
-		sim_link_drop(port);
+		sim_link_reset(port);
+		hrtimer_try_to_cancel(&port->command_timer);
 		sim_func_reset(&port->fn);
 		sim_link_update(port);
 		sim_slot_presence(port, false);
+		if (port->card)
+			sim_switch_update(port->card);
 	}
 }
 
@@ -149,7 +152,7 @@ static enum hrtimer_restart sim_command_timer(struct hrtimer *timer)
 					     command_timer);
 
 	guard(raw_spinlock_irqsave)(&port->fabric->lock);
-	if (port->fn.regs)
+	if (port->fn.regs && !hrtimer_is_queued(timer))
 		sim_slot_command_done(port);
 	return HRTIMER_NORESTART;
 }
@@ -191,6 +194,16 @@ static void sim_slot_contact(struct sim_port *port, bool presence, bool lanes)
 	sim_slot_presence(port, true);
 }
 
+/* Its interrupt messages are taken back. */
+static void sim_card_silence(struct sim_dev *dev)
+{
+	int i;
+
+	for (i = 0; i < SIM_FUNCTIONS; i++)
+		if (dev->by_nr[i])
+			sim_irq_forget(dev->by_nr[i]);
+}
+
 /**
  * sim_slot_yank - the device is gone, at this moment
  * @port: the port; its fabric's lock is held
@@ -202,9 +215,11 @@ void sim_slot_yank(struct sim_port *port)
 	lockdep_assert_held(&port->fabric->lock);
 	port->bounce_left = 0;
 	port->bounce_forever = false;
+	port->bounce_gone = false;
 	if (!dev)
 		return;
 	sim_slot_contact(port, false, false);
+	sim_card_silence(dev);
 	port->card = NULL;
 	dev->present = false;
 	sim_slot_presence(port, true);
@@ -277,7 +292,7 @@ static void sim_bounce_begin(struct sim_port *port,
 void sim_slot_flap(struct sim_port *port, const struct sim_bounce *bounce)
 {
 	lockdep_assert_held(&port->fabric->lock);
-	if (!port->card)
+	if (!port->card || port->bounce_gone)
 		return;
 	if (bounce->period_us) {
 		sim_bounce_begin(port, bounce, true, false);
@@ -329,7 +344,7 @@ static int sim_dev_build(struct sim_dev *dev)
 }
 
 /* The hardware that the port itself is can be reached. */
-static bool sim_port_is_there(const struct sim_port *port)
+bool sim_port_is_there(const struct sim_port *port)
 {
 	while (port->up) {
 		if (port->up->port->card != port->up)
@@ -337,6 +352,15 @@ static bool sim_port_is_there(const struct sim_port *port)
 		port = port->up->port;
 	}
 	return port->fn.regs;
+}
+
+/* It is put in again while its contacts still open. */
+static int sim_slot_return(struct sim_port *port, struct sim_dev *dev)
+{
+	guard(raw_spinlock_irqsave)(&port->fabric->lock);
+	dev->present = true;
+	sim_bounce_begin(port, &dev->bounce, false, false);
+	return 0;
 }
 
 /**
@@ -352,8 +376,12 @@ int sim_slot_plug(struct sim_port *port, struct sim_dev *dev)
 	int ret;
 
 	lockdep_assert_held(&sim_lock);
+	if (other && other != dev)
+		return -EBUSY;
+	if (other && port->card == dev && port->bounce_gone)
+		return sim_slot_return(port, dev);
 	if (other)
-		return other == dev ? 0 : -EBUSY;
+		return 0;
 	if (!sim_port_is_there(port)) {
 		dev->present = true;
 		return 0;
@@ -464,6 +492,7 @@ void sim_port_gone(struct sim_port *port)
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock) {
 		port->bounce_left = 0;
 		port->bounce_forever = false;
+		port->state = SIM_DETECT;
 		port->due = KTIME_MAX;
 		port->card = NULL;
 		sim_irq_forget(&port->fn);
@@ -485,7 +514,6 @@ static void sim_dev_power_cycle(struct sim_dev *dev);
 static void sim_port_power_cycle(struct sim_port *port)
 {
 	memcpy(port->fn.regs->value, port->fn.regs->initial, SIM_CFG_SIZE);
-	port->reset = false;
 	port->state = SIM_DETECT;
 	port->due = KTIME_MAX;
 	if (port->card)
@@ -509,6 +537,8 @@ static void sim_dev_power_cycle(struct sim_dev *dev)
 			sim_port_power_cycle(port);
 }
 
+static void sim_dev_boot(struct sim_dev *dev);
+
 /* Another device, or none, is in the slot when the machine wakes up. */
 static void sim_port_replace(struct sim_port *port)
 {
@@ -520,6 +550,7 @@ static void sim_port_replace(struct sim_port *port)
 	dev->replace = false;
 	dev->replacement = NULL;
 	dev->present = false;
+	sim_card_silence(dev);
 	port->card = other;
 	port->contact_presence = other;
 	port->contact_link = other;
@@ -531,6 +562,7 @@ static void sim_port_replace(struct sim_port *port)
 	if (other) {
 		other->present = true;
 		sim_link_boot(port);
+		sim_dev_boot(other);
 	}
 	sim_slot_presence(port, false);
 }
@@ -578,6 +610,10 @@ static int sim_port_prepare(struct sim_port *port)
 		ret = sim_dev_build(dev->replacement);
 	if (!dev || ret)
 		return ret;
+	if (dev->replace)
+		dev = dev->replacement;
+	if (!dev)
+		return 0;
 	list_for_each_entry(below, &dev->ports, link)
 		ret = ret ?: sim_port_prepare(below);
 	return ret;
@@ -628,13 +664,10 @@ int sim_fabric_build(struct sim_fabric *fabric)
 	return 0;
 }
 
-static void sim_dev_boot(struct sim_dev *dev);
-
 static void sim_port_boot(struct sim_port *port)
 {
 	port->state = SIM_DETECT;
 	port->due = KTIME_MAX;
-	port->reset = false;
 	port->tries = 0;
 	sim_slot_presence(port, false);
 	sim_link_boot(port);
@@ -669,7 +702,10 @@ static void sim_port_raze(struct sim_port *port)
 	struct sim_dev *dev;
 
 	scoped_guard(raw_spinlock_irqsave, &port->fabric->lock) {
+		if (port->card)
+			sim_card_silence(port->card);
 		port->card = NULL;
+		port->state = SIM_DETECT;
 		port->due = KTIME_MAX;
 		port->bounce_left = 0;
 		port->bounce_forever = false;
