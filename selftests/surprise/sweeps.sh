@@ -86,7 +86,7 @@ attach_switch_ones() {
 	sweep attach switch ones
 }
 
-prove -t 600 detach_one_ones "all ones once at any access of a detach"
+prove -l -t 600 detach_one_ones "all ones once at any access of a detach"
 detach_one_ones() {
 	sweep detach one ones
 }
@@ -96,7 +96,7 @@ detach_switch_ones() {
 	sweep detach switch ones
 }
 
-prove -t 600 suspend_one_ones "all ones once at any access of suspend, resume"
+prove -l -t 600 suspend_one_ones "all ones once at any access of suspend, resume"
 suspend_one_ones() {
 	sweep suspend one ones
 }
@@ -146,6 +146,21 @@ attach_one_link() {
 	sweep attach one link
 }
 
+prove -l -t 120 query_switch_yank "pulled at any access of a query, a switch and four functions"
+query_switch_yank() {
+	sweep query switch yank
+}
+
+prove -l -t 120 query_one_ones "all ones once at any access of a query"
+query_one_ones() {
+	sweep query one ones
+}
+
+prove -l -t 120 query_one_retry "Request Retry Status at any access of a query"
+query_one_retry() {
+	sweep query one retry
+}
+
 prove -l -t 900 attach_one_all "pulled at any access of an attach, also those to the port itself"
 attach_one_all() {
 	sweep attach one yank -a
@@ -169,10 +184,9 @@ growth() {
 	echo $(($(memory) - before))
 }
 
-prove -t 600 no_growth "twice as many points leave nothing more behind"
+prove -l -t 600 no_growth "twice as many points leave nothing more behind"
 no_growth() {
-	local n=32 first second
-	if [ -n "${LONG:-}" ]; then n=400; fi
+	local n=200 first second
 	said egpu_sweep -p 16 -n "$n" -s 1 attach switch yank
 	first=$(growth egpu_sweep -p 16 -n "$n" -s 2 attach switch yank)
 	second=$(growth egpu_sweep -p 16 -n $((2 * n)) -s 3 attach switch yank)
