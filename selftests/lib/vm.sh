@@ -152,7 +152,7 @@ _shows() {
 	tool=$!
 	exec {picture}> /tmp/modetest.$$
 	rm /tmp/modetest.$$
-	within 2 _colours "$1" "$4" "$5"
+	within 4 _colours "$1" "$4" "$5"
 	local status=$?
 	exec {picture}>&-
 	wait "$tool"
