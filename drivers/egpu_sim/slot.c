@@ -16,7 +16,14 @@
 void sim_slot_status(struct sim_port *port, u16 events)
 {
 	lockdep_assert_held(&port->fabric->lock);
-	if (!port->fn.slot)
+	/*
+	 * Of what is being taken down, commands alone are told. With one of them
+	 * pciehp would read that the link it just switched on has changed, late,
+	 * take that for a removal, and switch it off and on for ever.
+	 */
+	if (port->fabric->quiet)
+		events &= PCI_EXP_SLTSTA_CC;
+	if (!port->fn.slot || !events)
 		return;
 	sim_set16(&port->fn, port->fn.pcie + PCI_EXP_SLTSTA, 0, events);
 	trace_sim_slot(port->fabric->domain, sim_func_id(&port->fn), events);
