@@ -135,6 +135,7 @@ static void egpu_act_ready(struct egpu_port *port)
 	port->counters.attaches++;
 	port->admit = false;
 	port->came_back = false;
+	port->resumed = false;
 	port->ignored_checks = 0;
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
 	if (port->txn.kind != EGPU_TRANSACTION_DETACH)
@@ -296,13 +297,13 @@ static void egpu_event_error(struct egpu_port *port, struct egpu_fn *fn)
 
 /*
  * Once a second, memory only: did error recovery begin, or end? While a
- * function is frozen the recovery job looks at the hardware.
+ * function is frozen, and after sleep, the recovery job looks at the hardware.
  */
 static void egpu_act_watch(struct egpu_port *port)
 {
 	pci_channel_state_t state;
 	struct egpu_fn *fn;
-	bool look = false;
+	bool look = port->resumed;
 
 	list_for_each_entry(fn, &port->functions, node) {
 		state = READ_ONCE(fn->pdev->error_state);

@@ -416,26 +416,65 @@ static enum egpu_bit egpu_recovery_one(struct egpu_port *port,
 	return EGPU_BIT_ERROR;
 }
 
+/*
+ * Is it another device than the one that arrived? Only where the kernel has not
+ * noticed: pciehp compares after sleep from 6.12 on.
+ */
+static bool egpu_fn_is_replaced(struct egpu_fn *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+	u16 vendor, device;
+
+	pci_read_config_word(pdev, PCI_SUBSYSTEM_VENDOR_ID, &vendor);
+	pci_read_config_word(pdev, PCI_SUBSYSTEM_ID, &device);
+	if (PCI_POSSIBLE_ERROR(vendor))
+		return false;	/* gone, or asleep: others will see */
+	return !egpu_config_is_sane(pdev) ||
+	       vendor != pdev->subsystem_vendor ||
+	       device != pdev->subsystem_device ||
+	       pci_get_dsn(pdev) != fn->serial;
+}
+
+/* Return: EGPU_BIT_ERROR when it is no longer the device that it was. */
+static enum egpu_bit egpu_recovery_resumed(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	lockdep_assert_held(&port->lock);
+	if (!port->resumed)
+		return EGPU_BIT_COUNT;
+	port->resumed = false;
+	list_for_each_entry(fn, &port->functions, node) {
+		if (!fn->gated || !egpu_fn_is_replaced(fn))
+			continue;
+		pci_warn(fn->pdev, "egpu: replaced while the machine slept\n");
+		return EGPU_BIT_ERROR;
+	}
+	return EGPU_BIT_COUNT;
+}
+
 /**
  * egpu_job_recovery() - after an error: did the recovery leave it usable?
  * @port: the port
  *
  * A driver without error handlers stays frozen for ever, although the kernel
- * reset the bus. When the id could be read for two seconds, compare.
+ * reset the bus. When the id could be read for two seconds, compare. After sleep
+ * another device may be there: that one's driver has to go, too.
  */
 enum egpu_bit egpu_job_recovery(struct egpu_port *port)
 {
-	enum egpu_bit bit = EGPU_BIT_COUNT;
+	enum egpu_bit bit;
 	struct egpu_fn *fn;
 
 	if (egpu_slot_dpc_triggered(port))
 		return EGPU_BIT_COUNT;
 	guard(mutex)(&port->lock);
+	bit = egpu_recovery_resumed(port);
 	list_for_each_entry(fn, &port->functions, node) {
-		if (fn->gated && fn->frozen_since)
-			bit = egpu_recovery_one(port, fn);
 		if (bit != EGPU_BIT_COUNT)
 			break;
+		if (fn->gated && fn->frozen_since)
+			bit = egpu_recovery_one(port, fn);
 	}
 	return bit;
 }

@@ -62,7 +62,8 @@
  *	same, unbind, slot off
  * @EGPU_JOB_ENABLE: slot on, or rescan
  * @EGPU_JOB_PRESENCE: read presence
- * @EGPU_JOB_RECOVERY: after an error: is the device usable?
+ * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
+ *	it the same?
  */
 enum egpu_job {
 	EGPU_JOB_NONE = 0,
@@ -95,6 +96,7 @@ enum egpu_job {
  * @readable_since: ns, since when its id is readable after that, else 0
  * @busy_since: ns, when the driver core entered probe() or remove(), else 0
  * @removing: what @busy_since is: remove(), else probe()
+ * @serial: Device Serial Number when it arrived; 0: it has none
  * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
  *	which it finds no space
  * @driver: name of the driver bound, or busy
@@ -121,6 +123,7 @@ struct egpu_fn {
 	u64 frozen_since;
 	u64 readable_since;
 	u64 busy_since;
+	u64 serial;
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
@@ -180,6 +183,7 @@ struct egpu_transaction {
  * @tracked: egpu looks after it
  * @by_topology: it was tracked without being asked to
  * @scanned: what was there when it became tracked is recorded
+ * @resumed: the machine slept: is it still the same device?
  * @backend: who has the slot, as seen at the last job
  * @policy: enum egpu_policy
  * @generation: number of the last arrival
@@ -233,6 +237,7 @@ struct egpu_port {
 	bool tracked;
 	bool by_topology;
 	bool scanned;
+	bool resumed;
 	bool admit;
 	bool came_back;
 	bool parked;
@@ -337,6 +342,7 @@ void egpu_state_quiesce(struct egpu_port *port);
 void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
 bool egpu_state_is_stopping(void);
+void egpu_state_resumed(void);
 void egpu_job_queue(struct egpu_port *port);
 void egpu_timer_set(struct egpu_port *port, struct delayed_work *timer,
 		    unsigned int ms);

@@ -92,6 +92,10 @@ static int egpu_pm_notify(struct notifier_block *nb, unsigned long action,
 		if (egpu_state_is_busy())
 			return notifier_from_errno(-EBUSY);
 		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		egpu_state_resumed();
+		break;
 	}
 	return NOTIFY_DONE;
 }

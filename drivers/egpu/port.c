@@ -455,6 +455,7 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 	fn->pdev = pci_dev_get(pdev);
 	fn->generation = port->generation;
 	fn->error_state = READ_ONCE(pdev->error_state);
+	fn->serial = pci_get_dsn(pdev);
 	egpu_fn_note_bars(fn);
 	list_add_tail(&fn->node, &port->functions);
 	egpu_fn_gate_siblings(port, fn);
