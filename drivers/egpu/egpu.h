@@ -49,6 +49,8 @@
 #define EGPU_WATCH_MS		1000	/* between two looks at error states */
 #define EGPU_READABLE_MS	2000	/* id readable so long: reset is over */
 #define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
+#define EGPU_LINK_MS		250	/* between two reads of link registers */
+#define EGPU_LINKS_MAX		8	/* on the way from the root */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 
 /**
@@ -196,6 +198,9 @@ struct egpu_transaction {
  * @step: step of the job that runs
  * @step_since_ns: since when
  * @step_error: errno of the step that failed last
+ * @links: the way from the root, as read last
+ * @nr_links: how many; 0: never read
+ * @links_ns: when
  * @absent: presence reads in a row that said absent
  * @secondary: bus number below, as seen at the last job
  * @quarantine_losses: so many losses ...
@@ -250,6 +255,9 @@ struct egpu_port {
 	enum egpu_step step;
 	u64 step_since_ns;
 	u32 step_error;
+	struct egpu_hop links[EGPU_LINKS_MAX];
+	u32 nr_links;
+	u64 links_ns;
 	u32 absent;
 	u8 secondary;
 	u32 quarantine_losses;
@@ -391,6 +399,9 @@ struct egpu_nested;
 struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
+
+/* link.c */
+u32 egpu_links_get(struct egpu_port *port, struct egpu_hop *links);
 
 /* users.c */
 struct egpu_users;
