@@ -28,6 +28,7 @@
  * DOC: Lock order
  *
  * egpu_ports_lock -> egpu_port.lock -> the event lock (event.c).
+ * egpu_port.link_lock is held over reads of registers, alone.
  *
  * They nest inside the kernel's rescan lock or a device_lock, whichever the
  * caller holds; the notifier is called with either. None of them is held over
@@ -175,6 +176,13 @@ struct egpu_transaction {
  * @topology: EGPU_PORT_* that the hardware says; constant
  * @dpc_cap: offset of the DPC capability, or 0; constant
  * @domain: PCI domain, constant; kept since a bus can outlive its host bridge
+ * @link_lock: protects @links and what follows until @lock; its own, so that
+ *	nobody else waits for registers
+ * @links: the way from the root, as read last
+ * @nr_links: how many; 0: never read
+ * @links_end: what was at its end; only compared
+ * @links_ns: when
+ * @ends_ns: when the end was read, too
  * @lock: protects all that follows but @pending, the work items and @cancel
  * @state: enum egpu_state, changed by state.c alone
  * @reason: why
@@ -198,9 +206,6 @@ struct egpu_transaction {
  * @step: step of the job that runs
  * @step_since_ns: since when
  * @step_error: errno of the step that failed last
- * @links: the way from the root, as read last
- * @nr_links: how many; 0: never read
- * @links_ns: when
  * @absent: presence reads in a row that said absent
  * @secondary: bus number below, as seen at the last job
  * @quarantine_losses: so many losses ...
@@ -231,6 +236,13 @@ struct egpu_port {
 	u16 dpc_cap;
 	u32 domain;
 
+	struct mutex link_lock;
+	struct egpu_hop links[EGPU_LINKS_MAX];
+	u32 nr_links;
+	const void *links_end;
+	u64 links_ns;
+	u64 ends_ns;
+
 	struct mutex lock;
 	enum egpu_state state;
 	enum egpu_reason reason;
@@ -255,9 +267,6 @@ struct egpu_port {
 	enum egpu_step step;
 	u64 step_since_ns;
 	u32 step_error;
-	struct egpu_hop links[EGPU_LINKS_MAX];
-	u32 nr_links;
-	u64 links_ns;
 	u32 absent;
 	u8 secondary;
 	u32 quarantine_losses;
@@ -401,7 +410,8 @@ void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
 
 /* link.c */
-u32 egpu_links_get(struct egpu_port *port, struct egpu_hop *links);
+u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links);
+void egpu_links_look(struct egpu_port *port);
 
 /* users.c */
 struct egpu_users;

@@ -13,6 +13,7 @@
 /* Link Capabilities */
 #define EGPU_LNKCAP_SPEED	0x0000000f
 #define EGPU_LNKCAP_WIDTH	0x000003f0
+#define EGPU_LNKCAP_REPORTS	0x00100000 /* Link Active is reported */
 /* Link Control */
 #define EGPU_LNKCTL_ASPM_L0S	0x0001
 #define EGPU_LNKCTL_ASPM_L1	0x0002
@@ -114,10 +115,15 @@ static inline __u32 egpu_link_flags(const struct egpu_link_regs *regs)
 			      EGPU_LINK_RETIMERS);
 }
 
-/*
- * The Downstream Port's end. Speed and width mean nothing while the link is
- * down; where Data Link Layer Link Active is not reported, a width says so.
- */
+/* Where Data Link Layer Link Active is not reported, a width says so. */
+static inline bool egpu_link_is_up(const struct egpu_link_regs *regs)
+{
+	if (regs->cap & EGPU_LNKCAP_REPORTS && !(regs->sta & EGPU_LNKSTA_ACTIVE))
+		return false;
+	return regs->sta & EGPU_LNKSTA_WIDTH;
+}
+
+/* The Downstream Port's end. Speed and width mean nothing while it is down. */
 static inline void egpu_link_decode(struct egpu_hop *link,
 				    const struct egpu_link_regs *regs)
 {
@@ -126,9 +132,10 @@ static inline void egpu_link_decode(struct egpu_hop *link,
 	link->max_width = egpu_link_max_width(regs);
 	link->target_speed =
 		egpu_link_speed(regs->ctl2 & EGPU_LNKCTL2_TARGET);
+	if (!egpu_link_is_up(regs))
+		return;
 	link->width = (regs->sta & EGPU_LNKSTA_WIDTH) >> 4;
-	link->speed = link->width ?
-		      egpu_link_speed(regs->sta & EGPU_LNKSTA_SPEED) : 0;
+	link->speed = egpu_link_speed(regs->sta & EGPU_LNKSTA_SPEED);
 }
 
 /* The far end's. */
@@ -140,6 +147,18 @@ static inline void egpu_link_decode_partner(struct egpu_hop *link,
 	link->partner_max_width = egpu_link_max_width(regs);
 	link->flags |= egpu_link_flag(regs->ctl2, EGPU_LNKCTL2_HASD,
 				      EGPU_LINK_PARTNER_HASD);
+}
+
+/*
+ * Is a link between a port and a Thunderbolt bridge a tunnel? Between two
+ * Thunderbolt bridges it is. Below a root port it is one when it claims no more
+ * than 2.5 GT/s (USB4 v2 section 11.2.1): a discrete host controller hangs at
+ * its root port by a real link.
+ */
+static inline bool egpu_link_is_tunnel(bool port_is_thunderbolt,
+				       const struct egpu_hop *link)
+{
+	return port_is_thunderbolt || link->max_speed == egpu_link_speed(1);
 }
 
 #endif

@@ -585,16 +585,17 @@ struct egpu_user_list {
  * @domain: PCI domain
  * @bus: bus number of the Downstream Port
  * @devfn: its device and function number
- * @partner_bus: bus number of what is at the far end, with EGPU_LINK_PARTNER
+ * @partner_bus: bus number of what is at the far end, 0: nothing
  * @partner_devfn: its device and function number, likewise
  * @flags: EGPU_LINK_*; without EGPU_LINK_KNOWN the port sleeps or is gone, and
- *	all that follows is 0
+ *	nothing is known of its own registers
  * @speed: current speed in tenths of GT/s; 0: the link is down, or unknown
  * @width: current lanes; 0: the link is down
  * @max_speed: the fastest the Downstream Port can do, tenths of GT/s
  * @max_width: lanes it has
  * @target_speed: its Target Link Speed, tenths of GT/s; 0: it has none
- * @partner_max_speed: the fastest the far end can do, tenths of GT/s
+ * @partner_max_speed: with EGPU_LINK_PARTNER: the fastest the far end can do,
+ *	tenths of GT/s; stays known while it sleeps
  * @partner_max_width: lanes it has
  * @lane_errors: Lane Error Status, a bit for each lane (7.7.3.3)
  * @dpc_status: DPC Status (7.9.14.4), 0 without DPC
@@ -622,10 +623,13 @@ struct egpu_hop {
 	__u32 reserved;
 };
 
+/* egpu_link_info.flags: read the GPU's end of its link, too. */
+#define EGPU_LINK_INFO_ENDS	(1U << 0)
+
 /**
  * struct egpu_link_info - EGPU_IOC_LINK_INFO: the links from the root to a GPU
  * @size: sizeof(struct egpu_link_info)
- * @flags: must be 0
+ * @flags: 0 or EGPU_LINK_INFO_ENDS
  * @port: the port's id
  * @count: in: room in @links, out: how many there are
  * @element_size: sizeof(struct egpu_hop) of the caller; smaller and larger
@@ -635,8 +639,10 @@ struct egpu_hop {
  *
  * The first is the root port's, the last leads to the GPU, or, when there is
  * none, to the port's empty slot. Registers of ports are read at most four
- * times a second, and only while they are awake; a GPU is not woken. Anyone may
- * call it.
+ * times a second, and only while they are awake. The GPU is not accessed unless
+ * EGPU_LINK_INFO_ENDS asks for it, then as seldom, and it is never woken; what
+ * its end can do is else told as it was read last, which is when it came.
+ * Anyone may call it.
  *
  * Errors: ENOENT no such port, ENODEV it is gone.
  */
