@@ -16,14 +16,16 @@
 
 /*
  * Reading a sleeping device would wake it, or give all ones; so would one below
- * a port that sleeps, which a device without a driver does not know.
+ * a port that sleeps, which a device without a driver does not know. One that
+ * never had a driver has no state (PCI_UNKNOWN), and is awake.
  */
 static bool egpu_is_awake(struct pci_dev *pdev)
 {
 	if (!pci_is_pcie(pdev))
 		return false;
 	for (; pdev; pdev = pci_upstream_bridge(pdev))
-		if (pdev->current_state != PCI_D0)
+		if (pdev->current_state > PCI_D0 &&
+		    pdev->current_state <= PCI_D3cold)
 			return false;
 	return true;
 }
