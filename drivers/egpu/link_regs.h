@@ -59,9 +59,11 @@ struct egpu_link_regs {
 /* Tenths of GT/s of a speed's code; 0: a code nobody knows. */
 static inline __u32 egpu_link_speed(__u32 code)
 {
-	static const __u32 tenths[] = { 0, 25, 50, 80, 160, 320, 640, 1280 };
+	static const __u32 tenths[16] = {
+		0, 25, 50, 80, 160, 320, 640, 1280,
+	};
 
-	return code < sizeof(tenths) / sizeof(tenths[0]) ? tenths[code] : 0;
+	return code < 16 ? tenths[code] : 0;
 }
 
 /* The fastest speed an end can do; before PCIe 3.0 there was no vector. */

@@ -59,6 +59,7 @@ below() {
 	sim_port f/p $FAST hotplug=none
 	sim_gpu f/p/d preset=plain present=1
 	sim_live f
+	egpuctl link "$(sim_addr f/p)" > /dev/null
 	echo auto > "$PCI/$(sim_addr f/p/d)/power/control"
 	sleeps f/p
 	hop 0 partner_max_speed_gts=32 partner_max_width=16

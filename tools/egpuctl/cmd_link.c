@@ -45,6 +45,7 @@ static void now_text(const struct egpu_hop *hop, char *buf, size_t size)
 {
 	char rate[24];
 
+	rate_text(egpu_hop_bandwidth(hop), rate);
 	if (hop->flags & EGPU_LINK_TUNNELLED)
 		snprintf(buf, size, "tunnelled");
 	else if (!(hop->flags & EGPU_LINK_KNOWN))
@@ -56,11 +57,9 @@ static void now_text(const struct egpu_hop *hop, char *buf, size_t size)
 			 "disabled" : "down");
 	else if (!hop->speed)
 		snprintf(buf, size, "unknown speed x%u", hop->width);
-	else {
-		rate_text(egpu_hop_bandwidth(hop), rate);
+	else
 		snprintf(buf, size, "%gGT/s x%u, %s", hop->speed / 10.0,
 			 hop->width, rate);
-	}
 }
 
 /* root 00:06.0 --16GT/s x4, 7.9 GB/s-- GPU 04:00.0   <- narrowest */
@@ -185,11 +184,12 @@ static void print_hop(struct ctl *ctl, const struct view *view, int i,
 	const struct egpu_hop *hop = &view->hops[i];
 
 	print_way(ctl, view, i, narrowest);
-	if (hop->flags & EGPU_LINK_TUNNELLED) {
-		puts("  over Thunderbolt or USB4: what its registers claim says nothing, and the cable is shared");
-	} else if (!(hop->flags & EGPU_LINK_KNOWN)) {
+	if (!(hop->flags & (EGPU_LINK_TUNNELLED | EGPU_LINK_KNOWN))) {
 		puts("  the port sleeps and was left alone");
 		return;
+	}
+	if (hop->flags & EGPU_LINK_TUNNELLED) {
+		puts("  over Thunderbolt or USB4: what its registers claim says nothing, and the cable is shared");
 	} else {
 		print_ends(hop);
 		print_payload(hop);
