@@ -304,6 +304,8 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 	egpu_slot_look(port);
 	egpu_scan_review(port);
 	failed = egpu_check_functions(port);
+	if (!failed)
+		egpu_links_look(port);
 	if (!READ_ONCE(port->nr_gated))
 		egpu_rebind(port);
 

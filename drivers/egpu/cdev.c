@@ -341,6 +341,8 @@ static const struct egpu_ioctl egpu_ioctls[] = {
 		   egpu_ioctl_function_list),
 	EGPU_IOCTL(USER_LIST, egpu_user_list, users, false,
 		   egpu_ioctl_user_list),
+	EGPU_IOCTL(LINK_INFO, egpu_link_info, links, false,
+		   egpu_ioctl_link_info),
 	EGPU_IOCTL(ATTACH, egpu_attach, port, true, egpu_ioctl_attach),
 	EGPU_IOCTL(DETACH, egpu_detach, port, true, egpu_ioctl_detach),
 	EGPU_IOCTL(CANCEL, egpu_cancel, port, true, egpu_ioctl_cancel),

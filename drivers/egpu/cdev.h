@@ -15,6 +15,7 @@ union egpu_args {
 	struct egpu_port_info port_info;
 	struct egpu_function_list function_list;
 	struct egpu_user_list user_list;
+	struct egpu_link_info link_info;
 	struct egpu_attach attach;
 	struct egpu_detach detach;
 	struct egpu_cancel cancel;
@@ -46,5 +47,6 @@ long egpu_ioctl_port_info(struct egpu_reader *reader, union egpu_args *args);
 long egpu_ioctl_function_list(struct egpu_reader *reader,
 			      union egpu_args *args);
 long egpu_ioctl_user_list(struct egpu_reader *reader, union egpu_args *args);
+long egpu_ioctl_link_info(struct egpu_reader *reader, union egpu_args *args);
 
 #endif /* EGPU_CDEV_H */

@@ -28,6 +28,7 @@
  * DOC: Lock order
  *
  * egpu_ports_lock -> egpu_port.lock -> the event lock (event.c).
+ * egpu_port.link_lock is held over reads of registers, alone.
  *
  * They nest inside the kernel's rescan lock or a device_lock, whichever the
  * caller holds; the notifier is called with either. None of them is held over
@@ -49,6 +50,8 @@
 #define EGPU_WATCH_MS		1000	/* between two looks at error states */
 #define EGPU_READABLE_MS	2000	/* id readable so long: reset is over */
 #define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
+#define EGPU_LINK_MS		250	/* between two reads of link registers */
+#define EGPU_LINKS_MAX		8	/* on the way from the root */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 
 /**
@@ -176,6 +179,13 @@ struct egpu_transaction {
  * @topology: EGPU_PORT_* that the hardware says; constant
  * @dpc_cap: offset of the DPC capability, or 0; constant
  * @domain: PCI domain, constant; kept since a bus can outlive its host bridge
+ * @link_lock: protects @links and what follows until @lock; its own, so that
+ *	nobody else waits for registers
+ * @links: the way from the root, as read last
+ * @nr_links: how many; 0: never read
+ * @links_end: what was at its end; only compared
+ * @links_ns: when
+ * @ends_ns: when the end was read, too
  * @lock: protects all that follows but @pending, the work items and @cancel
  * @state: enum egpu_state, changed by state.c alone
  * @reason: why
@@ -229,6 +239,13 @@ struct egpu_port {
 	u32 topology;
 	u16 dpc_cap;
 	u32 domain;
+
+	struct mutex link_lock;
+	struct egpu_hop links[EGPU_LINKS_MAX];
+	u32 nr_links;
+	const void *links_end;
+	u64 links_ns;
+	u64 ends_ns;
 
 	struct mutex lock;
 	enum egpu_state state;
@@ -397,6 +414,10 @@ struct egpu_nested;
 struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
+
+/* link.c */
+u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links);
+void egpu_links_look(struct egpu_port *port);
 
 /* users.c */
 struct egpu_users;

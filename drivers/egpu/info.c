@@ -386,6 +386,30 @@ long egpu_ioctl_function_list(struct egpu_reader *reader,
 	return ret;
 }
 
+long egpu_ioctl_link_info(struct egpu_reader *reader,
+			  union egpu_args *args)
+{
+	struct egpu_link_info *list = &args->link_info;
+	struct egpu_hop links[EGPU_LINKS_MAX];
+	struct egpu_port *port;
+	long ret = 0;
+	u32 nr, i;
+
+	if (list->flags & ~EGPU_LINK_INFO_ENDS || list->reserved ||
+	    !egpu_element_size_ok(list->count, list->element_size))
+		return -EINVAL;
+	port = egpu_cdev_port(list->port, &ret);
+	if (!port)
+		return ret;
+	nr = egpu_links_get(port, list->flags & EGPU_LINK_INFO_ENDS, links);
+	egpu_port_put(port);
+	for (i = 0; !ret && i < min(nr, list->count); i++)
+		ret = egpu_copy_element(list->links, list->element_size, i,
+					&links[i], sizeof(links[i]));
+	list->count = nr;
+	return ret;
+}
+
 long egpu_ioctl_user_list(struct egpu_reader *reader,
 			  union egpu_args *args)
 {

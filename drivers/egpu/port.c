@@ -115,6 +115,7 @@ static struct egpu_port *egpu_port_alloc(struct pci_dev *pdev)
 		return NULL;
 	kref_init(&port->ref);
 	mutex_init(&port->lock);
+	mutex_init(&port->link_lock);
 	INIT_LIST_HEAD(&port->node);
 	INIT_LIST_HEAD(&port->functions);
 	port->pdev = pci_dev_get(pdev);

@@ -22,6 +22,7 @@ extern struct configfs_attribute *sim_driver_attrs[], *sim_func_attrs[];
 extern struct configfs_bin_attribute *sim_func_bin_attrs[];
 /* Those that ports have as well. */
 extern struct configfs_attribute sim_address_attr, sim_error_attr;
+extern struct configfs_attribute sim_poke_attr;
 
 /**
  * struct sim_place - where in the tree an item is

@@ -470,6 +470,13 @@ struct configfs_attribute sim_error_attr = {
 	.store = sim_error_store,
 };
 
+struct configfs_attribute sim_poke_attr = {
+	.ca_name = "poke",
+	.ca_mode = 0200,
+	.ca_owner = THIS_MODULE,
+	.store = sim_poke_store,
+};
+
 struct configfs_attribute sim_address_attr = {
 	.ca_name = "address",
 	.ca_mode = 0444,
@@ -480,7 +487,6 @@ struct configfs_attribute sim_address_attr = {
 CONFIGFS_ATTR(sim_, preset);
 CONFIGFS_ATTR(sim_, rebar);
 CONFIGFS_ATTR_RO(sim_, config_error);
-CONFIGFS_ATTR_WO(sim_, poke);
 CONFIGFS_BIN_ATTR(sim_, config, NULL, SIM_DUMP_MAX);
 
 struct configfs_attribute *sim_func_attrs[] = {
@@ -508,7 +514,7 @@ struct configfs_attribute *sim_func_attrs[] = {
 	&sim_attr_interrupt_pin,
 	&sim_attr_corrupt,
 	&sim_attr_config_error,
-	&sim_attr_poke,
+	&sim_poke_attr,
 	&sim_attr_interrupt,
 	&sim_error_attr,
 	&sim_address_attr,

@@ -170,6 +170,7 @@ struct configfs_attribute *sim_port_attrs[] = {
 	&sim_attr_presence,
 	&sim_attr_button,
 	&sim_attr_interrupt,
+	&sim_poke_attr,
 	&sim_error_attr,
 	&sim_address_attr,
 	&sim_attr_link,

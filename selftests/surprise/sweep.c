@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fabric.h"
@@ -102,12 +103,24 @@ static bool detach_is_over(struct slot *s, bool hit)
 	return s->ended;
 }
 
+/* The links were read when it came, and are again a quarter of a second later. */
+static void wait_for_links(const struct slot *s)
+{
+	uint64_t then = s->info.since_ns + 300000000ULL;
+	struct timespec until = {
+		.tv_sec = (time_t)(then / 1000000000),
+		.tv_nsec = (long)(then % 1000000000),
+	};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 /* All that egpu and libegpu tell about a port; no privilege is needed. */
 static void query_begin(struct slot *s)
 {
 	struct egpu_function *functions;
 	struct egpu_port_info *ports;
-	struct egpu_link link;
+	struct egpu_hop *hops;
 	struct egpu_user *users;
 	bool hidden;
 
@@ -118,7 +131,9 @@ static void query_begin(struct slot *s)
 		free(functions);
 	if (egpu_users(egpu, s->id, &users, &hidden) >= 0)
 		free(users);
-	egpu_port_link(&s->info, &link);
+	wait_for_links(s);
+	if (egpu_hops(egpu, s->id, true, &hops) >= 0)
+		free(hops);
 }
 
 static bool query_is_over(struct slot *s, bool hit)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The three calls that fill arrays: count, element size, addresses.
+ * The four calls that fill arrays: count, element size, addresses.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define CANARY	0xa5
 
-/* FUNCTION_LIST and USER_LIST have the same shape. */
+/* FUNCTION_LIST, USER_LIST and LINK_INFO have the same shape. */
 struct list_info {
 	const char *name;
 	unsigned int cmd;
@@ -28,8 +28,18 @@ static const struct list_info user_list = {
 	"USER_LIST", EGPU_IOC_USER_LIST, sizeof(struct egpu_user),
 };
 
+static const struct list_info link_info = {
+	"LINK_INFO", EGPU_IOC_LINK_INFO, sizeof(struct egpu_hop),
+};
+
 _Static_assert(offsetof(struct egpu_function_list, count) ==
 	       offsetof(struct egpu_user_list, count), "count");
+_Static_assert(offsetof(struct egpu_function_list, count) ==
+	       offsetof(struct egpu_link_info, count), "count");
+_Static_assert(offsetof(struct egpu_function_list, element_size) ==
+	       offsetof(struct egpu_link_info, element_size), "element_size");
+_Static_assert(offsetof(struct egpu_function_list, functions) ==
+	       offsetof(struct egpu_link_info, links), "address");
 _Static_assert(offsetof(struct egpu_function_list, element_size) ==
 	       offsetof(struct egpu_user_list, element_size), "element_size");
 _Static_assert(offsetof(struct egpu_function_list, functions) ==
@@ -360,6 +370,39 @@ static int test_function_values(const void *arg)
 	return test_result();
 }
 
+static int test_link_values(const void *arg)
+{
+	struct egpu_hop hop[16];
+	struct egpu_port_info info;
+	int fd = dev_open(O_RDONLY);
+	uint32_t n = ARRAY_SIZE(hop);
+	unsigned int i, ports = 0;
+
+	(void)arg;
+	memset(hop, CANARY, sizeof(hop));
+	EXPECT_ERR(call_list(&link_info, fd, &n, sizeof(hop[0]), hop), 0,
+		   "LINK_INFO");
+	ASSERT(n && n <= ARRAY_SIZE(hop), "%u links", n);
+	dev_info(fd, su.port, &info);
+	for (i = 0; i < n; i++) {
+		EXPECT(!hop[i].reserved, "link %u: reserved is not 0", i);
+		EXPECT(hop[i].domain == info.domain, "link %u: domain", i);
+		EXPECT(hop[i].flags & EGPU_LINK_KNOWN, "link %u: unknown", i);
+		EXPECT(hop[i].max_speed && hop[i].max_width,
+		       "link %u: no maximum", i);
+		EXPECT(hop[i].width <= 32 && hop[i].speed <= 1280,
+		       "link %u: %u of %u lanes", i, hop[i].speed,
+		       hop[i].width);
+		if (!(hop[i].flags & EGPU_LINK_PORT))
+			continue;
+		ports++;
+		EXPECT(hop[i].bus == info.bus && hop[i].devfn == info.devfn,
+		       "link %u is the port's, says it", i);
+	}
+	EXPECT(ports == 1, "%u links are the port's", ports);
+	return test_result();
+}
+
 static int test_user_values(const void *arg)
 {
 	struct egpu_user user[64];
@@ -423,6 +466,9 @@ static void add_list(const struct list_info *l, unsigned int needs)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		/* the way to a root port is one link */
+		if (l == &link_info && t[i].fn == test_list_step)
+			continue;
 		snprintf(name, sizeof(name), "%s %s", l->name, t[i].name);
 		test_add("arrays", name, t[i].proves, needs, t[i].fn, l);
 	}
@@ -441,9 +487,13 @@ void array_tests(void)
 		 test_port_addresses, NULL);
 	add_list(&function_list, NEED_GPU);
 	add_list(&user_list, NEED_NODE);
+	add_list(&link_info, 0);
 	test_add("arrays", "FUNCTION_LIST says what is below the port",
 		 "functions, generation and BARs are filled in",
 		 NEED_GPU, test_function_values, NULL);
+	test_add("arrays", "LINK_INFO says what the way to the port is",
+		 "addresses and maxima are filled in, and one link is the port's",
+		 0, test_link_values, NULL);
 	test_add("arrays", "USER_LIST counts opens and forgets them",
 		 "a process is one entry per node, gone with its last close",
 		 NEED_NODE, test_user_values, NULL);

@@ -141,6 +141,16 @@ static const struct field event_subscribe_fields[] = {
 	F(egpu_event_subscribe, seq, FIELD_OUT),
 };
 
+static const struct field link_info_fields[] = {
+	F(egpu_link_info, size, FIELD_SIZE),
+	F(egpu_link_info, flags, FLAGS(EGPU_LINK_INFO_ENDS)),
+	F(egpu_link_info, port, FIELD_IN),
+	F(egpu_link_info, count, FIELD_IN_OUT),
+	F(egpu_link_info, element_size, FIELD_IN),
+	F(egpu_link_info, reserved, FIELD_ZERO),
+	F(egpu_link_info, links, FIELD_ADDRESS),
+};
+
 static int fill_query(void *arg)
 {
 	struct egpu_query a = { .size = sizeof(a) };
@@ -237,6 +247,17 @@ static int fill_event_subscribe(void *arg)
 	return 0;
 }
 
+static int fill_link_info(void *arg)
+{
+	struct egpu_link_info a = {
+		.size = sizeof(a), .port = su.port,
+		.element_size = sizeof(struct egpu_hop),
+	};
+
+	memcpy(arg, &a, sizeof(a));
+	return 0;
+}
+
 #define INFO(NAME, type, bytes) .name = #NAME, .cmd = EGPU_IOC_##NAME,	\
 	.size = sizeof(struct egpu_##type), .abi1_size = (bytes),	\
 	.fill = fill_##type, .fields = type##_fields,			\
@@ -296,6 +317,11 @@ const struct ioctl_info ioctl_table[] = {
 		.enough = END(egpu_event_subscribe, seq),
 		.any_port = true,
 		.port_offset = offsetof(struct egpu_event_subscribe, port),
+	}, {
+		INFO(LINK_INFO, link_info, 32),
+		.must = END(egpu_link_info, port),
+		.enough = END(egpu_link_info, links),
+		.port_offset = offsetof(struct egpu_link_info, port),
 	},
 };
 
@@ -312,6 +338,9 @@ _Static_assert(sizeof(struct egpu_user) == 88, "egpu_user");
 _Static_assert(offsetof(struct egpu_user, start_time) == 8, "start_time");
 _Static_assert(offsetof(struct egpu_user, comm) == 40, "comm");
 _Static_assert(sizeof(struct egpu_accepted) == 16, "egpu_accepted");
+_Static_assert(sizeof(struct egpu_hop) == 52, "egpu_hop");
+_Static_assert(offsetof(struct egpu_hop, flags) == 8, "flags");
+_Static_assert(offsetof(struct egpu_hop, reserved) == 48, "reserved");
 _Static_assert(sizeof(struct egpu_event) == 104, "egpu_event");
 _Static_assert(offsetof(struct egpu_event, seq) == 8, "seq");
 _Static_assert(offsetof(struct egpu_event, port) == 32, "port");

@@ -149,6 +149,7 @@ static int test_forget(const void *arg)
 	struct egpu_detach detach = { .size = sizeof(detach), .port = su.port,
 				      .flags = EGPU_DETACH_CHECK };
 	struct egpu_port_info info;
+	unsigned int i;
 	int fd = dev_open(O_RDWR);
 
 	(void)arg;
@@ -163,6 +164,13 @@ static int test_forget(const void *arg)
 	EXPECT_ERR(dev_call(fd, EGPU_IOC_DETACH, &detach), EOPNOTSUPP,
 		   "DETACH of an untracked port");
 	EXPECT_ERR(dev_track(fd, EGPU_CONFIG_TRACK, su.port), 0, "TRACK");
+	/* It is EMPTY until what is there was looked at. */
+	for (i = 0; su.gpu && i < 500; i++) {
+		if (dev_info(fd, su.port, &info) ||
+		    info.state != EGPU_STATE_EMPTY)
+			break;
+		usleep(10000);
+	}
 	dev_settle(fd, su.port);
 	EXPECT_ERR(dev_info(fd, su.port, &info), 0, "PORT_INFO");
 	EXPECT(info.state == (su.gpu ? EGPU_STATE_READY : EGPU_STATE_EMPTY),

@@ -270,6 +270,48 @@ static int user_list(struct egpu_user_list *list)
 	return 0;
 }
 
+static void hop(struct json_object *o, struct egpu_hop *h)
+{
+	struct egpu_address a = address(o), partner = { 0 };
+
+	memset(h, 0, sizeof(*h));
+	egpu_address_parse(text(o, "partner"), &partner);
+	h->domain = a.domain;
+	h->bus = a.bus;
+	h->devfn = a.devfn;
+	h->partner_bus = partner.bus;
+	h->partner_devfn = partner.devfn;
+	h->flags = (uint32_t)number(o, "flags");
+	h->speed = (uint32_t)number(o, "speed");
+	h->width = (uint32_t)number(o, "width");
+	h->max_speed = (uint32_t)number(o, "max_speed");
+	h->max_width = (uint32_t)number(o, "max_width");
+	h->target_speed = (uint32_t)number(o, "target_speed");
+	h->partner_max_speed = (uint32_t)number(o, "partner_max_speed");
+	h->partner_max_width = (uint32_t)number(o, "partner_max_width");
+	h->lane_errors = (uint32_t)number(o, "lane_errors");
+	h->dpc_status = (uint32_t)number(o, "dpc_status");
+}
+
+static int link_info(struct egpu_link_info *list)
+{
+	struct json_object *port = port_of(list->port);
+	struct json_object *array = get(port, "hops");
+	struct egpu_hop *to = (void *)(uintptr_t)list->links;
+	size_t i, n = array ? json_object_array_length(array) : 0;
+
+	if (get(scenario, "no_link_info"))
+		return -ENOTTY;
+	if (!port)
+		return -ENOENT;
+	if (list->flags & EGPU_LINK_INFO_ENDS)
+		done("ends port=%u", list->port);
+	for (i = 0; i < n && i < list->count; i++)
+		hop(json_object_array_get_idx(array, i), &to[i]);
+	list->count = (uint32_t)n;
+	return 0;
+}
+
 static void send_event(struct json_object *o, uint64_t seq)
 {
 	struct egpu_address a = address(o);
@@ -432,6 +474,8 @@ static int answer(unsigned long request, void *arg)
 		return function_list(arg);
 	case EGPU_IOC_USER_LIST:
 		return user_list(arg);
+	case EGPU_IOC_LINK_INFO:
+		return link_info(arg);
 	case EGPU_IOC_ATTACH:
 		return attach(arg);
 	case EGPU_IOC_DETACH:

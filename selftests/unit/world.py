@@ -23,6 +23,18 @@ TRACKED, AUTO, HOTPLUG, THUNDERBOLT, CABLE, SAFE = 1, 2, 4, 32, 64, 256
 GATED, HELD, BOUND, BOOT_DISPLAY = 1, 2, 4, 32
 MEMORY, IO, ASSIGNED = 1, 2, 16
 
+# Bits of egpu_hop.flags.
+(ACTIVE, TRAINING, DISABLED, FLIT, COMMON, L0S, L1, LBMS, LABS, HASD,
+ PARTNER_HASD, EQUALIZED, EQ_REQUEST, RETIMER, RETIMERS, TUNNELLED, DPC,
+ AT_PORT, PARTNER, KNOWN) = (1 << bit for bit in range(20))
+
+HOP = {"address": "0000:00:06.0", "partner": "0000:04:00.0",
+       "flags": ACTIVE | AT_PORT | PARTNER | KNOWN, "speed": 160, "width": 4,
+       "max_speed": 160, "max_width": 4, "target_speed": 160,
+       "partner_max_speed": 160, "partner_max_width": 16}
+NO_HOP = {"address": "0000:00:07.0", "flags": AT_PORT | KNOWN,
+          "max_speed": 160, "max_width": 4, "target_speed": 160}
+
 GPU = {"address": "0000:04:00.0", "vendor": 0x10de, "device": 0x2684,
        "class": 0x030000, "flags": GATED | BOUND, "driver": "nvidia",
        "bars": [{"length": 16 << 20, "flags": MEMORY | ASSIGNED},
@@ -36,10 +48,11 @@ USB = {"address": "0000:04:00.2", "vendor": 0x10de, "device": 0x1ad8,
 PORT = {"id": 1, "address": "0000:00:06.0", "flags": TRACKED | HOTPLUG,
         "state": "READY", "backend": "pciehp", "policy": "auto",
         "generation": 4, "since_s": 0, "secondary": 4, "cable_port": 1,
-        "slot_name": "6", "functions": [GPU, AUDIO], "users": []}
+        "slot_name": "6", "functions": [GPU, AUDIO], "users": [],
+        "hops": [HOP]}
 EMPTY = {"id": 2, "address": "0000:00:07.0", "flags": TRACKED | HOTPLUG | SAFE,
          "state": "EMPTY", "backend": "pciehp", "policy": "auto",
-         "cable_port": 2}
+         "cable_port": 2, "hops": [NO_HOP]}
 PYTHON = {"pid": 4711, "uid": 1000, "start_s": 100, "kind": "drm",
           "comm": "python3", "node": "card1"}
 KWIN = {"pid": 2210, "uid": 1000, "start_s": 50, "kind": "drm",
@@ -175,9 +188,7 @@ class World:
 def machine(*ports, **scenario):
     """The machine of most tests: a GPU at 00:06.0, an empty port 00:07.0."""
     w = World(*(ports or (PORT, EMPTY)), **scenario)
-    w.pci("0000:00:06.0", current_link_speed="16.0 GT/s PCIe",
-          current_link_width=4, max_link_speed="16.0 GT/s PCIe",
-          max_link_width=4, power__runtime_status="active")
+    w.pci("0000:00:06.0")
     w.pci("0000:00:07.0")
     w.pci("0000:04:00.0", "0000:00:06.0", "nvidia", **{"class": "0x030000"},
           vendor="0x10de", device="0x2684")
@@ -199,6 +210,44 @@ def with_users(**scenario):
               "session-2.scope", 5000)
     w.write("containers/containers/storage/overlay-containers/containers.json",
             json.dumps([{"id": OLLAMA, "names": ["ollama"]}]))
+    return w
+
+
+COUNTED = {"correctable": "RxErr 2\nBadTLP 0\nBadDLLP 1\nTOTAL_ERR_COR 3\n",
+           "nonfatal": "CmpltTO 1\nUnsupReq 0\nTOTAL_ERR_NONFATAL 1\n",
+           "fatal": "DLP 0\nTOTAL_ERR_FATAL 0\n"}
+
+
+def world_of_links():
+    """Ports with all shapes of a path: 1 simple, 2 empty, 3 a switch in the GPU,
+    4 an enclosure behind a tunnel, 5 asleep, 6 in trouble."""
+    root = dict(HOP, partner="0000:04:00.0", max_width=16, width=16,
+                partner_max_width=16, speed=640, max_speed=640,
+                partner_max_speed=1280, target_speed=640)
+    inner = dict(root, address="0000:05:00.0", partner="0000:06:00.0",
+                 speed=25, width=8, partner_max_width=8)
+    for hop in (root, inner):
+        hop["flags"] |= FLIT
+    inner["flags"] = inner["flags"] & ~AT_PORT | HASD | PARTNER_HASD
+    tunnel = dict(HOP, flags=TUNNELLED | KNOWN | PARTNER, speed=25,
+                  max_speed=25, partner_max_speed=25)
+    cable = dict(HOP, address="0000:07:01.0", partner="0000:08:00.0",
+                 speed=80, max_speed=80, target_speed=80)
+    trouble = dict(HOP, speed=25, width=1, target_speed=50, lane_errors=0x8009,
+                   flags=HOP["flags"] | L0S | L1 | LBMS | LABS | RETIMERS |
+                   EQ_REQUEST | TRAINING)
+    down = dict(HOP, speed=0, width=0, partner="", dpc_status=0x1f01,
+                flags=AT_PORT | KNOWN | DPC)
+    asleep = {"address": "0000:00:06.0", "partner": "0000:04:00.0",
+              "flags": AT_PORT | PARTNER, "partner_max_speed": 160,
+              "partner_max_width": 16}
+    w = machine(PORT, EMPTY, dict(PORT, id=3, hops=[root, inner]),
+                dict(PORT, id=4, hops=[tunnel, cable]),
+                dict(PORT, id=5, hops=[asleep]),
+                dict(PORT, id=6, hops=[trouble]),
+                dict(EMPTY, id=7, hops=[down]))
+    for name, text in COUNTED.items():
+        w.write(f"{w.where['0000:04:00.0']}/aer_dev_{name}", text)
     return w
 
 

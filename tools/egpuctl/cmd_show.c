@@ -97,6 +97,19 @@ static void print_below(const struct view *view)
 		puts(" (they go together with this one)");
 }
 
+static void print_ends(const struct egpu_link *link)
+{
+	if (link->speed >= link->max_speed && link->width >= link->max_width)
+		printf(", as good as this port allows");
+	else if (link->speed >= link->ends_speed &&
+		 link->width >= link->ends_width)
+		printf(", as good as the GPU allows (the port: %gGT/s x%u)",
+		       link->max_speed / 10.0, link->max_width);
+	else
+		printf(" (its ends allow %gGT/s x%u)", link->ends_speed / 10.0,
+		       link->ends_width);
+}
+
 static void print_link(const struct view *view)
 {
 	const struct egpu_link *link = &view->link;
@@ -106,6 +119,10 @@ static void print_link(const struct view *view)
 		return;
 	link_text(link, text, sizeof(text));
 	printf("  Link     %s", text);
+	if (link->missing) {
+		puts(" (the module is too old to tell)");
+		return;
+	}
 	if (link->asleep) {
 		puts(" (the port sleeps and was left alone)");
 		return;
@@ -114,12 +131,8 @@ static void print_link(const struct view *view)
 		rate_text(link->bytes_per_second, rate);
 		printf(", %s each way", rate);
 	}
-	if (link->known && !link->tunnelled && link->speed >= link->max_speed &&
-	    link->width >= link->max_width)
-		printf(", as good as this port allows");
-	else if (link->known && !link->tunnelled)
-		printf(" (the port allows %gGT/s x%u)", link->max_speed,
-		       link->max_width);
+	if (link->known && !link->tunnelled)
+		print_ends(link);
 	putchar('\n');
 }
 

@@ -33,6 +33,10 @@ _egpuctl_verb()
 		options="--json --help"
 		words="port"
 		;;
+	link)
+		options="--json --help"
+		words="port"
+		;;
 	attach)
 		options="--json --help --ignore --always"
 		words="port"
@@ -113,7 +117,7 @@ _egpuctl()
 	--boot) choice=$(_egpuctl_words "0 -1 -2") ;;
 	*)
 		if [[ -z $verb ]]; then
-			choice="list show users attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users link attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
 			choice=$(_egpuctl_verb "$verb" options)
 		else

@@ -172,9 +172,11 @@ static bool parse_bool(const char *text, int *value)
 static bool parse_speed(const char *text)
 {
 	char *end;
-	double speed = strtod(text, &end);
+	double tenths = strtod(text, &end) * 10;
+	uint32_t speed = tenths > 0 && tenths < 9999 ? (uint32_t)tenths : 0;
 
-	return end != text && egpu_bandwidth(speed, 1) &&
+	return end != text && speed == tenths &&
+	       egpu_bandwidth(speed, 1, false) &&
 	       (!*end || !strcmp(end, "GT/s"));
 }
 

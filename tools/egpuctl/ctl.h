@@ -233,6 +233,8 @@ char *config_runtime_file(void);
  * @saved: it is in the configuration
  * @nodes: the GPU's device nodes
  * @nr_nodes: how many
+ * @hops: the links from the root to the GPU
+ * @nr_hops: how many, or the error
  * @link: the port's
  * @users: who uses the GPU, as far as the caller may see
  * @nr_users: how many, -1 when the caller may not see them all
@@ -253,6 +255,8 @@ struct view {
 	bool gpu_known;
 	struct egpu_node *nodes;
 	int nr_nodes;
+	struct egpu_hop *hops;
+	int nr_hops;
 	struct egpu_link link;
 	struct egpu_process *users;
 	int nr_users;
@@ -266,6 +270,7 @@ int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
 
 #define VIEW_USERS	(1U << 0)	/* ask for users */
 #define VIEW_MEASURE	(1U << 1)	/* and whether they are idle */
+#define VIEW_ENDS	(1U << 2)	/* the GPU's end of its link */
 
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view);
@@ -279,6 +284,11 @@ bool view_is_occupied(const struct egpu_port_info *info);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
+struct json_object *link_json(const struct egpu_link *link);
+struct json_object *hops_json(const struct view *view);
+struct json_object *aer_json(const struct view *view);
+char *hop_address(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
+char *hop_partner(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
 struct json_object *user_json(const struct egpu_process *process,
 			      const char *driver);
 void print_users(const struct view *view, const char *indent);
@@ -395,6 +405,7 @@ int follow(struct follow *follow);
 enum exit_code cmd_list(struct ctl *ctl);
 enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
+enum exit_code cmd_link(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

@@ -207,7 +207,8 @@ void link_text(const struct egpu_link *link, char *buf, size_t size)
 	else if (link->tunnelled && link->known)
 		snprintf(buf, size, "tunnelled");
 	else if (link->known)
-		snprintf(buf, size, "%gGT/s x%u", link->speed, link->width);
+		snprintf(buf, size, "%gGT/s x%u", link->speed / 10.0,
+			 link->width);
 	else
 		snprintf(buf, size, "-");
 }

@@ -74,6 +74,15 @@ const struct verb verbs[] = {
 			"listed. A node that all GPUs share (/dev/kfd, "
 			"/dev/nvidiactl, /dev/nvidia-uvm) makes nobody a user.",
 	}, {
+		.name = "link", .args = "[PORT]", .words = "port", .max = 1,
+		.run = cmd_link,
+		.options = OPTIONS(OPT_NONE),
+		.help = "the links from the root to the GPU, and their errors",
+		.more = "Rates are per direction, after encoding. The hop that "
+			"carries least is marked; tunnels are not compared, "
+			"since their registers say nothing true. An idle GPU "
+			"may lower its link by itself. Nothing is woken.",
+	}, {
 		.name = "attach", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_attach,
 		.options = OPTIONS(OPT_IGNORE, OPT_ALWAYS),

@@ -104,7 +104,9 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
 	get_gpu(view);
-	egpu_port_link(info, &view->link);
+	view->nr_hops = egpu_hops(ctl->egpu, info->port, what & VIEW_ENDS,
+				  &view->hops);
+	egpu_port_link(view->hops, view->nr_hops, &view->link);
 	/* what the registers say of a link that leads nowhere means nothing */
 	if (!view->nr_functions) {
 		view->link.known = false;
@@ -121,6 +123,8 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 void view_free(struct view *view)
 {
 	egpu_processes_free(view->users, view->nr_listed);
+	if (view->nr_hops >= 0)
+		free(view->hops);
 	free(view->nodes);
 	free(view->functions);
 }

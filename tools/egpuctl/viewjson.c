@@ -75,7 +75,7 @@ static const char *verdict(const struct egpu_link *link)
 		return "tunnelled";
 	if (!link->known)
 		return NULL;
-	if (link->speed >= link->max_speed && link->width >= link->max_width)
+	if (link->speed >= link->ends_speed && link->width >= link->ends_width)
 		return "full";
 	return "below-port";
 }
@@ -88,13 +88,13 @@ static void number_or_null(struct json_object *o, const char *key, double value)
 		put_null(o, key);
 }
 
-static struct json_object *link_json(const struct egpu_link *link)
+struct json_object *link_json(const struct egpu_link *link)
 {
 	struct json_object *o = json_object_new_object();
 
-	number_or_null(o, "speed_gts", link->speed);
+	number_or_null(o, "speed_gts", link->speed / 10.0);
 	number_or_null(o, "width", link->width);
-	number_or_null(o, "max_speed_gts", link->max_speed);
+	number_or_null(o, "max_speed_gts", link->max_speed / 10.0);
 	number_or_null(o, "max_width", link->max_width);
 	put_null(o, "best_seen_gts");
 	put_bool(o, "tunnelled", link->tunnelled);
@@ -308,8 +308,8 @@ static void put_full(struct json_object *o, const struct view *view)
 	put(o, "functions", functions);
 	put(o, "other_devices", others);
 	put(o, "bars", bars_json(view));
-	put(o, "hops", json_object_new_array());
-	put_null(o, "aer");
+	put(o, "hops", hops_json(view));
+	put(o, "aer", aer_json(view));
 	put_null(o, "iommu");
 	put(o, "counters", counters_json(&view->info.counters));
 	put(o, "transaction", transaction_json(&view->info));

@@ -162,6 +162,42 @@ int egpu_functions(struct egpu *egpu, uint32_t port,
 	}
 }
 
+int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
+	      struct egpu_hop **hops)
+{
+	struct egpu_hop *array = NULL, *bigger;
+	uint32_t room = 8;
+
+	for (;;) {
+		struct egpu_link_info list = {
+			.size = sizeof(list),
+			.flags = ends ? EGPU_LINK_INFO_ENDS : 0,
+			.port = port,
+			.count = room,
+			.element_size = sizeof(*array),
+		};
+		int ret;
+
+		bigger = realloc(array, room * sizeof(*array));
+		if (!bigger) {
+			free(array);
+			return -ENOMEM;
+		}
+		array = bigger;
+		list.links = (uintptr_t)array;
+		ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_LINK_INFO, &list);
+		if (ret < 0 || list.count > LIST_MAX) {
+			free(array);
+			return ret < 0 ? ret : -EPROTO;
+		}
+		if (list.count <= room) {
+			*hops = array;
+			return (int)list.count;
+		}
+		room = list.count + 4;
+	}
+}
+
 int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
 	       bool *hidden)
 {

@@ -273,34 +273,144 @@ int egpu_pci_below(const struct egpu_address *bridge, struct egpu_pci_id **ids);
 /* egpu_pci_serial() - Device Serial Number as sysfs shows it, else -ENOENT. */
 int egpu_pci_serial(const struct egpu_address *address, char *buf, size_t size);
 
+/* --------------------------------------------------------------- links */
+
 /**
- * struct egpu_link - a port's link
- * @known: the four numbers are valid; not so when the link is down
+ * egpu_hops() - the links from the root to a port's GPU
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @ends: the GPU's own end is read, too, unless it sleeps; else the GPU is not
+ *	accessed, and its end told as it was when it came
+ * @hops: out: the root's first, free() it
+ *
+ * Nothing is woken.
+ *
+ * Return: how many; -ENOTTY: the module is older than this.
+ */
+int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
+	      struct egpu_hop **hops);
+
+/**
+ * egpu_bandwidth() - what a link carries in each direction
+ * @speed: tenths of GT/s
+ * @width: lanes
+ * @flit: it is in Flit mode; from 64 GT/s on it always is
+ *
+ * After encoding (8b/10b, 128b/130b) and, in Flit mode, the 20 of 256 bytes that
+ * are not TLPs (PCIe 6.0.1 sections 4.2.1, 4.2.2, 4.2.3).
+ *
+ * Return: bytes per second; 0: no such speed.
+ */
+uint64_t egpu_bandwidth(uint32_t speed, unsigned int width, bool flit);
+
+/**
+ * egpu_payload() - what is left of it for data in TLPs of one size
+ * @speed: tenths of GT/s
+ * @width: lanes
+ * @flit: as above
+ * @bytes: data in a TLP: 128 or 256 is what most root ports allow
+ *
+ * Each TLP has a header of 16 bytes (four DW: a memory write to a 64-bit address,
+ * section 2.2.1) and, unless in Flit mode, 8 more: framing and sequence number
+ * 4 and LCRC 4 (sections 3.6.2 and 4.2.2.3; with 8b/10b 2 + 2 + 4, section
+ * 4.2.1.2). DLLPs are not counted, they are few.
+ *
+ * Return: bytes per second; 0: no such speed.
+ */
+uint64_t egpu_payload(uint32_t speed, unsigned int width, bool flit,
+		      unsigned int bytes);
+
+/* The same for a hop; 0 while it is down or not known, and for tunnels. */
+uint64_t egpu_hop_bandwidth(const struct egpu_hop *hop);
+uint64_t egpu_hop_payload(const struct egpu_hop *hop, unsigned int bytes);
+
+/* egpu_hop_ends() - what both ends allow, as far as they are known; else 0. */
+void egpu_hop_ends(const struct egpu_hop *hop, uint32_t *speed,
+		   unsigned int *width);
+
+/**
+ * egpu_narrowest() - the hop that carries least
+ * @hops: from egpu_hops()
+ * @count: how many
+ *
+ * Tunnels are not compared, since nothing true is known of them.
+ *
+ * Return: its index, the first of those; -1: none can be compared.
+ */
+int egpu_narrowest(const struct egpu_hop *hops, int count);
+
+/* egpu_hop_flag_name() - @bit is a number, not a mask; NULL past the last. */
+const char *egpu_hop_flag_name(unsigned int bit);
+
+/**
+ * struct egpu_link - the link below a port, out of its hops
+ * @missing: the module is too old to tell
+ * @known: speed and width are valid; not so when the link is down
  * @asleep: the port sleeps and was not asked
- * @tunnelled: carried by Thunderbolt or USB4: the numbers mean nothing (USB4
- *	specification, version 2.0, section 11.2.1)
- * @speed: GT/s per lane, now
+ * @tunnelled: a hop on the way is carried by Thunderbolt or USB4, so the numbers
+ *	are not what the GPU gets
+ * @speed: tenths of GT/s per lane, now
  * @width: lanes, now
- * @max_speed: GT/s that the port allows
+ * @max_speed: tenths of GT/s that the port allows
  * @max_width: lanes that the port has
+ * @ends_speed: tenths of GT/s that both ends allow, as far as known
+ * @ends_width: lanes that both ends have, likewise
  * @bytes_per_second: per direction, after encoding and Flit overhead; 0 when
  *	not known
  */
 struct egpu_link {
+	bool missing;
 	bool known;
 	bool asleep;
 	bool tunnelled;
-	double speed;
+	uint32_t speed;
 	unsigned int width;
-	double max_speed;
+	uint32_t max_speed;
 	unsigned int max_width;
+	uint32_t ends_speed;
+	unsigned int ends_width;
 	uint64_t bytes_per_second;
 };
 
-/* egpu_port_link() - never wakes anything: asks an active port only. */
-int egpu_port_link(const struct egpu_port_info *info, struct egpu_link *link);
-/* egpu_bandwidth() - bytes per second and direction; 0 unknown speed. */
-uint64_t egpu_bandwidth(double speed, unsigned int width);
+/* egpu_port_link() - @count may be what egpu_hops() failed with. */
+void egpu_port_link(const struct egpu_hop *hops, int count,
+		    struct egpu_link *link);
+
+enum egpu_aer_severity {
+	EGPU_AER_CORRECTABLE = 0,
+	EGPU_AER_NONFATAL,
+	EGPU_AER_FATAL,
+	EGPU_AER_COUNT,
+};
+
+#define EGPU_AER_KINDS	32
+
+/**
+ * struct egpu_aer - errors of one severity that the kernel counted
+ * @total: of them
+ * @kinds: what the kernel calls those that happened, and how often each did
+ * @nr_kinds: how many
+ */
+struct egpu_aer {
+	uint64_t total;
+	struct {
+		char name[EGPU_NAME_LEN];
+		uint64_t count;
+	} kinds[EGPU_AER_KINDS];
+	int nr_kinds;
+};
+
+/**
+ * egpu_aer() - the AER counters of a device, from sysfs; it is not accessed
+ * @address: of the device
+ * @aer: out
+ *
+ * Return: 0, -ENOENT the device or the kernel has none.
+ */
+int egpu_aer(const struct egpu_address *address,
+	     struct egpu_aer aer[EGPU_AER_COUNT]);
+
+/* ------------------------------------------------------- nodes, drivers */
 
 /**
  * struct egpu_node - a device node of a function

@@ -1,93 +1,145 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The link of a port, as the port's own sysfs attributes tell it. Reading them
- * reads the port's configuration space, so a port that sleeps is left alone,
- * and the GPU is never asked.
+ * What the links from the root to a GPU carry, and which of them carries least.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
-/*
- * Bytes per second of one lane and direction: after 8b/10b or 128b/130b, from
- * 64 GT/s on after Flit overhead (236 of 256 bytes, PCIe 6.0.1 section 4.2.3).
- */
+#define TLP_HEADER	16
+#define TLP_FRAMING	8	/* framing, sequence number, LCRC */
+#define FLIT_BYTES	256
+#define FLIT_TLP_BYTES	236	/* the others are DLLPs, CRC and ECC */
+
+/* Bytes per second of one lane and direction, as they leave the encoding. */
 static const struct {
-	double speed;
+	uint32_t speed;
 	double lane;
-} bandwidths[] = {
-	{ 2.5, 0.250e9 },
-	{ 5, 0.500e9 },
-	{ 8, 8e9 / 8 * 128 / 130 },
-	{ 16, 16e9 / 8 * 128 / 130 },
-	{ 32, 32e9 / 8 * 128 / 130 },
-	{ 64, 64e9 / 8 * 236 / 256 },
-	{ 128, 128e9 / 8 * 236 / 256 },
+} lanes[] = {
+	{ 25, 2.5e9 / 8 * 8 / 10 },
+	{ 50, 5e9 / 8 * 8 / 10 },
+	{ 80, 8e9 / 8 * 128 / 130 },
+	{ 160, 16e9 / 8 * 128 / 130 },
+	{ 320, 32e9 / 8 * 128 / 130 },
+	{ 640, 64e9 / 8 },
+	{ 1280, 128e9 / 8 },
 };
 
-uint64_t egpu_bandwidth(double speed, unsigned int width)
+static bool is_flit(uint32_t speed, bool flit)
 {
+	return flit || speed >= 640;
+}
+
+uint64_t egpu_bandwidth(uint32_t speed, unsigned int width, bool flit)
+{
+	double bytes = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof(bandwidths) / sizeof(bandwidths[0]); i++)
-		if (bandwidths[i].speed == speed)
-			return (uint64_t)(bandwidths[i].lane * width);
-	return 0;
+	for (i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		if (lanes[i].speed == speed)
+			bytes = lanes[i].lane * width;
+	if (is_flit(speed, flit))
+		bytes = bytes * FLIT_TLP_BYTES / FLIT_BYTES;
+	return (uint64_t)bytes;
 }
 
-static double read_speed(const char *name, const char *attribute)
+uint64_t egpu_payload(uint32_t speed, unsigned int width, bool flit,
+		      unsigned int bytes)
 {
-	char *text = egpu_read(egpu_roots.sysfs, "bus/pci/devices/%s/%s", name,
-			       attribute);
-	double speed = text ? strtod(text, NULL) : 0;
+	unsigned int whole = bytes + TLP_HEADER;
 
-	free(text);
-	return speed;
+	if (!is_flit(speed, flit))
+		whole += TLP_FRAMING;
+	return (uint64_t)((double)egpu_bandwidth(speed, width, flit) * bytes /
+			  whole);
 }
 
-static unsigned int read_width(const char *name, const char *attribute)
+static bool has_numbers(const struct egpu_hop *hop)
 {
-	uint64_t width;
-
-	if (!egpu_read_u64(&width, egpu_roots.sysfs, "bus/pci/devices/%s/%s",
-			   name, attribute) || width > 32)
-		return 0;
-	return (unsigned int)width;
+	return (hop->flags & EGPU_LINK_KNOWN) && hop->speed && hop->width &&
+	       !(hop->flags & EGPU_LINK_TUNNELLED);
 }
 
-static bool is_awake(const char *name)
+uint64_t egpu_hop_bandwidth(const struct egpu_hop *hop)
 {
-	char *status = egpu_read(egpu_roots.sysfs,
-				 "bus/pci/devices/%s/power/runtime_status",
-				 name);
-	bool awake = !status || !strcmp(status, "active") ||
-		     !strcmp(status, "unsupported");
-
-	free(status);
-	return awake;
+	return has_numbers(hop) ?
+	       egpu_bandwidth(hop->speed, hop->width,
+			      hop->flags & EGPU_LINK_FLIT) : 0;
 }
 
-int egpu_port_link(const struct egpu_port_info *info, struct egpu_link *link)
+uint64_t egpu_hop_payload(const struct egpu_hop *hop, unsigned int bytes)
 {
-	struct egpu_address address = egpu_port_address(info);
-	char name[EGPU_ADDRESS_LEN];
+	return has_numbers(hop) ?
+	       egpu_payload(hop->speed, hop->width,
+			    hop->flags & EGPU_LINK_FLIT, bytes) : 0;
+}
+
+void egpu_hop_ends(const struct egpu_hop *hop, uint32_t *speed,
+		   unsigned int *width)
+{
+	*speed = hop->max_speed;
+	*width = hop->max_width;
+	if (!(hop->flags & EGPU_LINK_PARTNER))
+		return;
+	if (hop->partner_max_speed < *speed)
+		*speed = hop->partner_max_speed;
+	if (hop->partner_max_width < *width)
+		*width = hop->partner_max_width;
+}
+
+int egpu_narrowest(const struct egpu_hop *hops, int count)
+{
+	uint64_t least = 0, bytes;
+	int i, found = -1;
+
+	for (i = 0; i < count; i++) {
+		bytes = egpu_hop_bandwidth(&hops[i]);
+		if (bytes && (found < 0 || bytes < least)) {
+			least = bytes;
+			found = i;
+		}
+	}
+	return found;
+}
+
+const char *egpu_hop_flag_name(unsigned int bit)
+{
+	static const char * const names[] = {
+		"active", "training", "disabled", "flit", "common-clock",
+		"aspm-l0s", "aspm-l1", "lbms", "labs", "autonomous-off",
+		"partner-autonomous-off", "equalized", "equalization-request",
+		"retimer", "two-retimers", "tunnelled", "dpc", "port",
+		"partner", "known",
+	};
+
+	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+}
+
+static void link_of_hop(const struct egpu_hop *hop, struct egpu_link *link)
+{
+	link->asleep = !(hop->flags & EGPU_LINK_KNOWN);
+	link->known = !link->asleep && hop->speed && hop->width;
+	link->speed = hop->speed;
+	link->width = hop->width;
+	link->max_speed = hop->max_speed;
+	link->max_width = hop->max_width;
+	egpu_hop_ends(hop, &link->ends_speed, &link->ends_width);
+	link->bytes_per_second = egpu_hop_bandwidth(hop);
+}
+
+void egpu_port_link(const struct egpu_hop *hops, int count,
+		    struct egpu_link *link)
+{
+	int i;
 
 	memset(link, 0, sizeof(*link));
-	link->tunnelled = info->flags & EGPU_PORT_THUNDERBOLT;
-	egpu_address_format(&address, name);
-	if (!is_awake(name)) {
-		link->asleep = true;
-		return 0;
+	link->missing = count == -ENOTTY;
+	for (i = 0; i < count; i++) {
+		if (hops[i].flags & EGPU_LINK_PORT)
+			link_of_hop(&hops[i], link);
+		link->tunnelled |= !!(hops[i].flags & EGPU_LINK_TUNNELLED);
 	}
-	link->speed = read_speed(name, "current_link_speed");
-	link->width = read_width(name, "current_link_width");
-	link->max_speed = read_speed(name, "max_link_speed");
-	link->max_width = read_width(name, "max_link_width");
-	link->known = link->speed && link->width;
-	if (link->known && !link->tunnelled)
-		link->bytes_per_second = egpu_bandwidth(link->speed,
-							link->width);
-	return 0;
+	if (link->tunnelled)
+		link->bytes_per_second = 0;
 }

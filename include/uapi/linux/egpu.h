@@ -558,6 +558,104 @@ struct egpu_user_list {
 	__aligned_u64 users;
 };
 
+/* egpu_hop.flags; PCIe 6.0.1 sections 7.5.3.7, .8, .19 and .20. */
+#define EGPU_LINK_ACTIVE	(1U << 0) /* Data Link Layer Link Active */
+#define EGPU_LINK_TRAINING	(1U << 1)
+#define EGPU_LINK_DISABLED	(1U << 2)
+#define EGPU_LINK_FLIT		(1U << 3) /* in Flit mode */
+#define EGPU_LINK_COMMON_CLOCK	(1U << 4)
+#define EGPU_LINK_ASPM_L0S	(1U << 5) /* enabled */
+#define EGPU_LINK_ASPM_L1	(1U << 6) /* enabled */
+#define EGPU_LINK_LBMS		(1U << 7) /* bandwidth management status */
+#define EGPU_LINK_LABS		(1U << 8) /* autonomous bandwidth status */
+#define EGPU_LINK_HASD		(1U << 9) /* autonomous speed change is off */
+#define EGPU_LINK_PARTNER_HASD	(1U << 10) /* ... at the far end */
+#define EGPU_LINK_EQUALIZED	(1U << 11) /* equalization at 8 GT/s is done */
+#define EGPU_LINK_EQ_REQUEST	(1U << 12) /* and is asked for again */
+#define EGPU_LINK_RETIMER	(1U << 13)
+#define EGPU_LINK_RETIMERS	(1U << 14) /* two of them */
+#define EGPU_LINK_TUNNELLED	(1U << 15) /* over Thunderbolt or USB4 */
+#define EGPU_LINK_DPC		(1U << 16) /* DPC keeps it down */
+#define EGPU_LINK_PORT		(1U << 17) /* it is the port asked about */
+#define EGPU_LINK_PARTNER	(1U << 18) /* partner_* are valid */
+#define EGPU_LINK_KNOWN		(1U << 19) /* its registers could be read */
+
+/**
+ * struct egpu_hop - one link on the way from the root to the GPU
+ * @domain: PCI domain
+ * @bus: bus number of the Downstream Port
+ * @devfn: its device and function number
+ * @partner_bus: bus number of what is at the far end, 0: nothing
+ * @partner_devfn: its device and function number, likewise
+ * @flags: EGPU_LINK_*; without EGPU_LINK_KNOWN the port sleeps or is gone, and
+ *	nothing is known of its own registers
+ * @speed: current speed in tenths of GT/s; 0: the link is down, or unknown
+ * @width: current lanes; 0: the link is down
+ * @max_speed: the fastest the Downstream Port can do, tenths of GT/s
+ * @max_width: lanes it has
+ * @target_speed: its Target Link Speed, tenths of GT/s; 0: it has none
+ * @partner_max_speed: with EGPU_LINK_PARTNER: the fastest the far end can do,
+ *	tenths of GT/s; stays known while it sleeps
+ * @partner_max_width: lanes it has
+ * @lane_errors: Lane Error Status, a bit for each lane (7.7.3.3)
+ * @dpc_status: DPC Status (7.9.14.4), 0 without DPC
+ * @reserved: 0
+ *
+ * What Thunderbolt and USB4 tunnel always claims 2.5 GT/s (USB4 v2 section
+ * 11.2.1); such links have EGPU_LINK_TUNNELLED.
+ */
+struct egpu_hop {
+	__u32 domain;
+	__u8 bus;
+	__u8 devfn;
+	__u8 partner_bus;
+	__u8 partner_devfn;
+	__u32 flags;
+	__u32 speed;
+	__u32 width;
+	__u32 max_speed;
+	__u32 max_width;
+	__u32 target_speed;
+	__u32 partner_max_speed;
+	__u32 partner_max_width;
+	__u32 lane_errors;
+	__u32 dpc_status;
+	__u32 reserved;
+};
+
+/* egpu_link_info.flags: read the GPU's end of its link, too. */
+#define EGPU_LINK_INFO_ENDS	(1U << 0)
+
+/**
+ * struct egpu_link_info - EGPU_IOC_LINK_INFO: the links from the root to a GPU
+ * @size: sizeof(struct egpu_link_info)
+ * @flags: 0 or EGPU_LINK_INFO_ENDS
+ * @port: the port's id
+ * @count: in: room in @links, out: how many there are
+ * @element_size: sizeof(struct egpu_hop) of the caller; smaller and larger
+ *	ones are cut or filled with zeros
+ * @reserved: must be 0
+ * @links: address of the array; may be 0 when @count is 0
+ *
+ * The first is the root port's, the last leads to the GPU, or, when there is
+ * none, to the port's empty slot. Registers of ports are read at most four
+ * times a second, and only while they are awake. The GPU is not accessed unless
+ * EGPU_LINK_INFO_ENDS asks for it, then as seldom, and it is never woken; what
+ * its end can do is else told as it was read last, which is when it came.
+ * Anyone may call it.
+ *
+ * Errors: ENOENT no such port, ENODEV it is gone.
+ */
+struct egpu_link_info {
+	__u32 size;
+	__u32 flags;
+	__u32 port;
+	__u32 count;
+	__u32 element_size;
+	__u32 reserved;
+	__aligned_u64 links;
+};
+
 /**
  * struct egpu_attach - EGPU_IOC_ATTACH: admit, or bring back, a GPU
  * @size: sizeof(struct egpu_attach)

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Links: their registers read and decoded, from the GPU up to the root. Read
+ * when somebody asks, a few times a second at most, and only from devices that
+ * are awake; from the GPU itself when it comes, and when that is asked for.
+ */
+#include <linux/pci.h>
+#include <linux/property.h>
+#include <linux/timekeeping.h>
+
+#include "egpu.h"
+#include "link_regs.h"
+
+#define EGPU_EXT_CAP_SECONDARY	0x19	/* Secondary PCI Express */
+#define EGPU_LANE_ERRORS	0x08	/* Lane Error Status in it */
+
+/*
+ * Reading a sleeping device would wake it, or give all ones; so would one below
+ * a port that sleeps, which a device without a driver does not know. One that
+ * never had a driver has no state (PCI_UNKNOWN), and is awake.
+ */
+static bool egpu_is_awake(struct pci_dev *pdev)
+{
+	if (!pci_is_pcie(pdev))
+		return false;
+	for (; pdev; pdev = pci_upstream_bridge(pdev))
+		if (pdev->current_state > PCI_D0 &&
+		    pdev->current_state <= PCI_D3cold)
+			return false;
+	return true;
+}
+
+/* All ones are no value of any of these registers: the device is gone. */
+static bool egpu_link_read_word(struct pci_dev *pdev, int reg, u16 *value)
+{
+	return !pcie_capability_read_word(pdev, reg, value) &&
+	       !PCI_POSSIBLE_ERROR(*value);
+}
+
+static bool egpu_link_read_dword(struct pci_dev *pdev, int reg, u32 *value)
+{
+	return !pcie_capability_read_dword(pdev, reg, value) &&
+	       !PCI_POSSIBLE_ERROR(*value);
+}
+
+/* Ends with the first that fails: each could take as long as a time-out. */
+static bool egpu_link_regs_read(struct pci_dev *pdev,
+				struct egpu_link_regs *regs)
+{
+	memset(regs, 0, sizeof(*regs));
+	return egpu_is_awake(pdev) &&
+	       egpu_link_read_dword(pdev, PCI_EXP_LNKCAP, &regs->cap) &&
+	       egpu_link_read_dword(pdev, PCI_EXP_LNKCAP2, &regs->cap2) &&
+	       egpu_link_read_word(pdev, PCI_EXP_LNKCTL, &regs->ctl) &&
+	       egpu_link_read_word(pdev, PCI_EXP_LNKCTL2, &regs->ctl2) &&
+	       egpu_link_read_word(pdev, PCI_EXP_LNKSTA2, &regs->sta2) &&
+	       egpu_link_read_word(pdev, PCI_EXP_LNKSTA, &regs->sta);
+}
+
+static u32 egpu_link_lane_errors(struct pci_dev *pdev)
+{
+	int cap = pci_find_ext_capability(pdev, EGPU_EXT_CAP_SECONDARY);
+	u32 lanes = 0;
+
+	if (!cap || pci_read_config_dword(pdev, cap + EGPU_LANE_ERRORS, &lanes))
+		return 0;
+	return PCI_POSSIBLE_ERROR(lanes) ? 0 : lanes;
+}
+
+static void egpu_link_dpc(struct egpu_hop *link, struct pci_dev *pdev)
+{
+	int cap = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_DPC);
+	u16 status;
+
+	if (!cap ||
+	    pci_read_config_word(pdev, cap + PCI_EXP_DPC_STATUS, &status) ||
+	    PCI_POSSIBLE_ERROR(status))
+		return;
+	link->dpc_status = status;
+	if (status & PCI_EXP_DPC_STATUS_TRIGGER)
+		link->flags |= EGPU_LINK_DPC;
+}
+
+/* Firmware marks the ports of USB4 hosts; Thunderbolt's own say it themselves. */
+static bool egpu_link_tunnels(struct pci_dev *pdev, struct pci_dev *partner,
+			      const struct egpu_hop *link)
+{
+	if (device_property_present(&pdev->dev, "usb4-host-interface"))
+		return true;
+	return partner && partner->is_thunderbolt && pci_is_bridge(partner) &&
+	       egpu_link_is_tunnel(pdev->is_thunderbolt, link);
+}
+
+/*
+ * The far end. What it can do stays what it was, also while it sleeps or is not
+ * to be asked.
+ */
+static void egpu_link_read_partner(struct egpu_hop *link,
+				   const struct egpu_hop *last,
+				   struct pci_dev *partner, bool ask)
+{
+	struct egpu_link_regs regs;
+
+	link->partner_bus = partner->bus->number;
+	link->partner_devfn = partner->devfn;
+	if (ask && egpu_link_regs_read(partner, &regs)) {
+		egpu_link_decode_partner(link, &regs);
+	} else if (last->partner_bus == link->partner_bus &&
+		   last->partner_devfn == link->partner_devfn) {
+		link->flags |= last->flags & (EGPU_LINK_PARTNER |
+					      EGPU_LINK_PARTNER_HASD);
+		link->partner_max_speed = last->partner_max_speed;
+		link->partner_max_width = last->partner_max_width;
+	}
+}
+
+static void egpu_link_read(struct egpu_hop *link, struct egpu_port *port,
+			   struct pci_dev *pdev, struct pci_dev *partner,
+			   bool ends)
+{
+	struct egpu_hop last = *link;
+	struct egpu_link_regs regs;
+
+	memset(link, 0, sizeof(*link));
+	link->domain = port->domain;
+	link->bus = pdev->bus->number;
+	link->devfn = pdev->devfn;
+	if (pdev == port->pdev)
+		link->flags |= EGPU_LINK_PORT;
+	if (egpu_link_regs_read(pdev, &regs)) {
+		link->flags |= EGPU_LINK_KNOWN;
+		egpu_link_decode(link, &regs);
+		link->lane_errors = egpu_link_lane_errors(pdev);
+		egpu_link_dpc(link, pdev);
+	}
+	if (egpu_link_tunnels(pdev, partner, link))
+		link->flags |= EGPU_LINK_TUNNELLED;
+	if (partner)
+		egpu_link_read_partner(link, &last, partner,
+				       (link->flags & EGPU_LINK_KNOWN) &&
+				       (ends || pci_is_bridge(partner)));
+}
+
+static bool egpu_has_link_below(struct pci_dev *pdev)
+{
+	return pci_is_pcie(pdev) &&
+	       (pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT ||
+		pci_pcie_type(pdev) == PCI_EXP_TYPE_DOWNSTREAM);
+}
+
+/* What leads farthest down: the GPU, another function, or nobody. */
+static struct pci_dev *egpu_link_end(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->gated)
+			return fn->pdev;
+	fn = list_first_entry_or_null(&port->functions, struct egpu_fn, node);
+	return fn ? fn->pdev : NULL;
+}
+
+/*
+ * Bridges on the way can be removed meanwhile, but not freed: a device holds its
+ * bus, and the bus its bridge.
+ */
+static void egpu_links_read(struct egpu_port *port, struct pci_dev *end,
+			    bool ends)
+{
+	struct pci_dev *pdev = end, *partner = NULL;
+	u32 nr = 0;
+
+	lockdep_assert_held(&port->link_lock);
+	if (port->links_end != end)
+		memset(port->links, 0, sizeof(port->links));
+	for (; pdev && nr < EGPU_LINKS_MAX; pdev = pci_upstream_bridge(pdev)) {
+		if (egpu_has_link_below(pdev))
+			egpu_link_read(&port->links[nr++], port, pdev, partner,
+				       ends);
+		partner = pdev;
+	}
+	port->nr_links = nr;
+	port->links_end = end;
+	port->links_ns = ktime_get_ns();
+	if (ends)
+		port->ends_ns = port->links_ns;
+}
+
+static bool egpu_links_are_fresh(struct egpu_port *port, struct pci_dev *end,
+				 bool ends)
+{
+	u64 then = ends ? port->ends_ns : port->links_ns;
+
+	return port->links_end == end && then &&
+	       ktime_get_ns() - then < EGPU_LINK_MS * NSEC_PER_MSEC;
+}
+
+/**
+ * egpu_links_get - the links from the root to a port's GPU
+ * @port: the port
+ * @ends: the GPU's end of its link is read, too
+ * @links: room for EGPU_LINKS_MAX of them; the root's comes first
+ *
+ * Must not be called with a lock held: registers are read.
+ *
+ * Return: how many there are.
+ */
+u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links)
+{
+	struct pci_dev *end = NULL;
+	u32 i, nr;
+
+	scoped_guard(mutex, &port->lock)
+		if (port->state != EGPU_STATE_GONE)
+			end = pci_dev_get(egpu_link_end(port) ?: port->pdev);
+	if (!end)
+		return 0;
+	scoped_guard(mutex, &port->link_lock) {
+		if (!egpu_links_are_fresh(port, end, ends))
+			egpu_links_read(port, end, ends);
+		nr = port->nr_links;
+		for (i = 0; i < nr; i++)
+			links[i] = port->links[nr - 1 - i];
+	}
+	pci_dev_put(end);
+	return nr;
+}
+
+/**
+ * egpu_links_look - read both ends of all links, while nobody uses the GPU yet
+ * @port: the port
+ */
+void egpu_links_look(struct egpu_port *port)
+{
+	struct egpu_hop links[EGPU_LINKS_MAX];
+
+	egpu_links_get(port, true, links);
+}
