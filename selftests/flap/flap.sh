@@ -236,6 +236,17 @@ ends_by_reset() {
 	await f/p READY
 }
 
+prove -t 60 reset_empty "a reset of an empty port forgets its losses"
+reset_empty() {
+	eg quarantine f/p 1 60000
+	sim_pull f/p/gpu
+	await f/p EMPTY
+	eg reset f/p
+	sim_put f/p/gpu
+	await f/p READY,QUARANTINED
+	is "$(get f/p state)" READY
+}
+
 prove -t 60 ends_by_attach "attach admits what is in quarantine"
 ends_by_attach() {
 	eg quarantine f/p 1 60000
