@@ -25,6 +25,8 @@ teardown() {
 # to STATE: all devices are suspended and resumed, by the kernel's test of that;
 # the machine itself stays awake. The fabric does as if it slept.
 to() {
+	# 6.12 starts an interrupt again whose device pciehp removed meanwhile.
+	host expect 'WARNING: .* __irq_startup'
 	echo 0 > /sys/module/suspend/parameters/pm_test_delay
 	echo platform > /sys/power/pm_test
 	echo "$1" > /sys/power/state
@@ -88,7 +90,7 @@ other() {
 	is "$(sim_get f/p/gpu sleep)" other
 	to freeze
 	is "$(sim_get f/p/gpu present) $(sim_get f/p/other present)" "0 1"
-	is "$(sim_reg f/p/other DEVICE_ID)" e601
+	sim_expect f/p/other reg:DEVICE_ID e601
 	case $(uname -r) in
 	6.1.*)	;;	# it does not notice
 	*)	wait_for 10 sim_bound f/p/other
@@ -103,7 +105,7 @@ other_mem() {
 	can mem
 	sim_set f/p/gpu sleep other
 	to mem
-	is "$(sim_reg f/p/other DEVICE_ID)" e601
+	sim_expect f/p/other reg:DEVICE_ID e601
 	case $(uname -r) in
 	6.1.*)	;;
 	*)	wait_for 10 sim_bound f/p/other ;;
