@@ -24,8 +24,8 @@ static bool egpu_is_awake(struct pci_dev *pdev)
 	if (!pci_is_pcie(pdev))
 		return false;
 	for (; pdev; pdev = pci_upstream_bridge(pdev))
-		if (pdev->current_state > PCI_D0 &&
-		    pdev->current_state <= PCI_D3cold)
+		if (pdev->current_state != PCI_D0 &&
+		    pdev->current_state != PCI_UNKNOWN)
 			return false;
 	return true;
 }
