@@ -104,7 +104,8 @@ cycles() {
 	is "$(get rp0 losses) $(get rp1 losses)" "0 0"
 	[ -s "$KTAP_TMP/before" ]
 	is "$(grown "$KTAP_TMP/before" "$KTAP_TMP/after")" "" "who grew"
-	[ $((after - before)) -lt $(((CYCLES - FROM) * 64)) ]
+	# what the rest of the machine does makes a few KiB
+	[ $((after - before)) -lt $((8192 + (CYCLES - FROM) * 64)) ]
 	is "$(counted made)" "$CYCLES"
 	is "$(counted released)" "$CYCLES"
 	is "$(objects egpu_function)" 0

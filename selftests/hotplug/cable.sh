@@ -155,7 +155,10 @@ detach() {
 
 prove attach "attach brings the switch and both GPUs back"
 attach() {
-	is "$(get rp3 state)" DETACHED
+	if [ "$(get rp3 state)" != DETACHED ]; then
+		full
+		result "^OK DETACHED" eg detach rp3
+	fi
 	back
 	is "$(get rp3 state)" READY
 }
