@@ -93,11 +93,11 @@ calm_again() {
 	wait_for 5 sim_bound "$P/gpu"
 }
 
-# limited HZ: no more probes than losses that the quarantine allows, and one
-# that its end brings
+# limited HZ: no more probes than losses that the quarantine allows, one that
+# its end brings, and two: what is back when it is removed was no loss
 limited() {
 	report "$1 Hz"
-	[ "$(more probes)" -le 6 ]
+	[ "$(more probes)" -le 8 ]
 	[ "$(more attempts)" -le $(($1 * (FLAP_S + 3) + 20)) ]
 }
 
