@@ -309,6 +309,15 @@ static int link_info(struct egpu_link_info *list)
 	for (i = 0; i < n && i < list->count; i++)
 		hop(json_object_array_get_idx(array, i), &to[i]);
 	list->count = (uint32_t)n;
+	if (get(scenario, "short_link_info"))
+		return 0;
+	list->best_ns = (uint64_t)number(port, "best_s") * 1000000000;
+	list->best_speed = (uint32_t)number(port, "best_speed");
+	list->best_width = (uint32_t)number(port, "best_width");
+	list->limit_speed = (uint32_t)number(port, "limit_speed");
+	list->limit_vendor = (uint16_t)number(port, "limit_vendor");
+	list->limit_device = (uint16_t)number(port, "limit_device");
+	list->wired_width = (uint32_t)number(port, "wired_width");
 	return 0;
 }
 
@@ -339,6 +348,10 @@ static void send_event(struct json_object *o, uint64_t seq)
 
 	if (get(o, "kind"))
 		e.from = (uint32_t)number(o, "kind");
+	if (get(o, "from_speed"))
+		e.from = (uint32_t)number(o, "from_speed");
+	if (get(o, "to_speed"))
+		e.to = (uint32_t)number(o, "to_speed");
 	if (get(o, "step"))
 		e.to = by_name(egpu_step_name, text(o, "step"),
 			       EGPU_STEP_COUNT);
@@ -415,6 +428,32 @@ static int attach(struct egpu_attach *attach)
 	return 0;
 }
 
+static void set_number(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+static int link_set(struct egpu_link_set *set)
+{
+	struct json_object *port = port_of(set->port);
+	struct json_object *o = get(scenario, "link_set");
+
+	done("link_set port=%u flags=%u speed=%u device=%04x:%04x", set->port,
+	     set->flags, set->speed, set->vendor, set->device);
+	if (error_of(o, "error"))
+		return error_of(o, "error");
+	if (port && (set->flags & EGPU_LINK_SET_SPEED)) {
+		set_number(port, "limit_speed", set->speed);
+		set_number(port, "limit_vendor", set->vendor);
+		set_number(port, "limit_device", set->device);
+	}
+	if (set->flags & EGPU_LINK_SET_LATER)
+		return 0;
+	set->transaction = 9;
+	start("link_set");
+	return 0;
+}
+
 static int cancel(struct egpu_cancel *cancel)
 {
 	int ret = error_of(get(scenario, "cancel"), "error");
@@ -444,6 +483,10 @@ static int config(struct egpu_port_config *config)
 		flags |= EGPU_PORT_TRACKED;
 	if (config->flags & EGPU_CONFIG_FORGET)
 		flags &= ~(int64_t)EGPU_PORT_TRACKED;
+	if (config->flags & EGPU_CONFIG_RETRAIN)
+		flags &= ~(int64_t)EGPU_PORT_NO_RETRAIN;
+	if (config->flags & EGPU_CONFIG_NO_RETRAIN)
+		flags |= EGPU_PORT_NO_RETRAIN;
 	json_object_object_add(port, "flags", json_object_new_int64(flags));
 	return error_of(get(scenario, "config"), "error");
 }
@@ -482,6 +525,8 @@ static int answer(unsigned long request, void *arg)
 		return detach(arg);
 	case EGPU_IOC_CANCEL:
 		return cancel(arg);
+	case EGPU_IOC_LINK_SET:
+		return link_set(arg);
 	case EGPU_IOC_PORT_CONFIG:
 		return config(arg);
 	case EGPU_IOC_EVENT_SUBSCRIBE:

@@ -4,6 +4,7 @@
  * could be, and where errors were seen.
  */
 #include <stdarg.h>
+#include <string.h>
 
 #include "ctl.h"
 
@@ -253,25 +254,57 @@ static void link_text_reply(struct ctl *ctl, const struct view *view)
 	print_errors(view);
 }
 
-enum exit_code cmd_link(struct ctl *ctl)
+static enum exit_code link_show(struct ctl *ctl,
+				const struct egpu_port_info *info)
 {
-	struct egpu_port_info info;
-	enum exit_code code = find_port(ctl, ctl->arg[0], true, &info);
+	enum exit_code code = EXIT_DONE;
 	struct view view;
 
-	if (code != EXIT_DONE)
-		return code;
-	view_get(ctl, &info, VIEW_ENDS, &view);
+	view_get(ctl, info, VIEW_ENDS, &view);
 	if (view.nr_hops < 0)
 		code = view.link.missing ?
 		       fail(ctl, EXIT_UNSUPPORTED,
 			    "load the module that belongs to this egpuctl",
-			    &info, "this module cannot tell links") :
-		       fail_errno(ctl, view.nr_hops, "links", &info);
+			    info, "this module cannot tell links") :
+		       fail_errno(ctl, view.nr_hops, "links", info);
 	else if (ctl->json)
 		link_json_reply(ctl, &view);
 	else
 		link_text_reply(ctl, &view);
 	view_free(&view);
 	return code;
+}
+
+static const struct {
+	const char *name;
+	int args;
+	enum exit_code (*run)(struct ctl *ctl,
+			      const struct egpu_port_info *info);
+} sub_verbs[] = {
+	{ "qualify", 2, link_qualify },
+};
+
+enum exit_code cmd_link(struct ctl *ctl)
+{
+	struct egpu_port_info info;
+	enum exit_code code;
+	unsigned int i;
+
+	for (i = 0; ctl->nr_args > 1 && i < ARRAY_SIZE(sub_verbs); i++)
+		if (!strcmp(ctl->arg[1], sub_verbs[i].name))
+			break;
+	if (i == ARRAY_SIZE(sub_verbs))
+		return fail(ctl, EXIT_USAGE,
+			    "retrain, speed, accept, watch or qualify", NULL,
+			    "there is no \"link PORT %s\"", ctl->arg[1]);
+	if (ctl->nr_args > 1 && ctl->nr_args != sub_verbs[i].args)
+		return fail(ctl, EXIT_USAGE, "egpuctl link --help", NULL,
+			    ctl->nr_args < sub_verbs[i].args ?
+			    "link PORT %s: a speed is missing" :
+			    "link PORT %s: one argument too many", ctl->arg[1]);
+	code = find_port(ctl, ctl->arg[0], ctl->nr_args < 2, &info);
+	if (code != EXIT_DONE)
+		return code;
+	return ctl->nr_args > 1 ? sub_verbs[i].run(ctl, &info) :
+	       link_show(ctl, &info);
 }

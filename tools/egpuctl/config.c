@@ -39,6 +39,14 @@ const char *run_dir(void)
 	return dir && *dir ? dir : "/run/egpu";
 }
 
+/* What the tool learns by itself. */
+const char *state_dir(void)
+{
+	const char *dir = getenv("EGPU_STATE_DIR");
+
+	return dir && *dir ? dir : "/var/lib/egpu";
+}
+
 static char *joined(const char *dir, const char *name)
 {
 	char *path;

@@ -63,6 +63,13 @@ enum option_id {
 	OPT_EVENT,
 	OPT_COUNT,
 	OPT_BOOT,
+	OPT_LIVE,
+	OPT_SECONDS,
+	OPT_MAX_ERRORS,
+	OPT_INTERVAL,
+	OPT_STEPS,
+	OPT_HOLD_OFF,
+	OPT_RUN,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -215,6 +222,71 @@ int config_drop(const char *file, const char *section);
 char *config_main_file(void);
 char *config_runtime_file(void);
 
+/*
+ * Writes a file beside @file and puts it in its place; a symbolic link stays
+ * one. Return: 0, -errno.
+ */
+int file_replace(const char *file, const char *text);
+/* Makes and locks the directory of @file. Return: close() it, -errno. */
+int lock_dir(const char *file);
+
+/* ------------------------------------------- what was learned: learned.c */
+
+/**
+ * struct learned_key - what something was learned about
+ * @path: of the port, in the kernel's pci= syntax
+ * @vendor: of the device
+ * @device: its id
+ * @serial: its serial number, empty when it tells none
+ */
+struct learned_key {
+	char path[160];
+	uint16_t vendor;
+	uint16_t device;
+	char serial[64];
+};
+
+/**
+ * struct learned_link - what is known about a device's link at a port
+ * @limit: fastest clean speed, tenths of GT/s; 0: none
+ * @why: who found that: qualify, guard or user
+ * @speed: accepted with `link PORT accept`, tenths of GT/s; 0: nothing is
+ * @width: lanes, likewise
+ * @since: of the last change, RFC 3339
+ */
+struct learned_link {
+	uint32_t limit;
+	char why[16];
+	uint32_t speed;
+	unsigned int width;
+	char since[40];
+};
+
+/* The file; between load() and free() for a change nobody else changes it. */
+struct learned {
+	char *file;
+	struct json_object *root;
+	int lock;
+};
+
+const char *state_dir(void);
+/*
+ * A damaged file is told on standard error, and counts as empty; one that is to
+ * be changed is moved aside first. Return: 0; else -errno, and it was told.
+ */
+int learned_load(struct learned *learned, bool change);
+void learned_free(struct learned *learned);
+/* Return: false: nothing is known. */
+bool learned_find(const struct learned *learned, const struct learned_key *key,
+		  struct learned_link *link);
+/* 0 takes away what was known; an entry that says nothing goes. */
+void learned_set_limit(struct learned *learned, const struct learned_key *key,
+		       uint32_t speed, const char *why);
+void learned_set_expected(struct learned *learned,
+			  const struct learned_key *key, uint32_t speed,
+			  unsigned int width);
+int learned_save(struct learned *learned);
+
 /* ------------------------------------------------------------ a port shown */
 
 #define MAX_BELOW	32
@@ -236,6 +308,7 @@ char *config_runtime_file(void);
  * @hops: the links from the root to the GPU
  * @nr_hops: how many, or the error
  * @link: the port's
+ * @about: what is remembered of the port's link; all 0: nothing
  * @users: who uses the GPU, as far as the caller may see
  * @nr_users: how many, -1 when the caller may not see them all
  * @nr_listed: how many are in @users
@@ -258,6 +331,7 @@ struct view {
 	struct egpu_hop *hops;
 	int nr_hops;
 	struct egpu_link link;
+	struct egpu_link_info about;
 	struct egpu_process *users;
 	int nr_users;
 	int nr_listed;
@@ -281,6 +355,8 @@ void view_stuck(const struct view *view, char *buf, size_t size);
 bool view_is_stuck(const struct view *view);
 int view_idle(const struct view *view);
 bool view_is_occupied(const struct egpu_port_info *info);
+/* Return: false: there is no GPU. */
+bool view_key(const struct view *view, struct learned_key *key);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
@@ -353,6 +429,8 @@ void table_free(struct table *table);
 const char *size_text(uint64_t bytes, char buf[16]);
 const char *bar_text(uint64_t bytes, char buf[16]);
 void rate_text(uint64_t bytes_per_second, char buf[24]);
+/* 16GT/s; 0: down */
+void speed_text(uint32_t tenths, char buf[24]);
 void link_text(const struct egpu_link *link, char *buf, size_t size);
 void short_address(const char *address, char *buf, size_t size);
 
@@ -395,17 +473,56 @@ struct follow {
 	int64_t deadline_ms;	/* 0: none */
 	int64_t began_ms;
 	char drivers[256];	/* that were unbound */
+	/* is told each event; may be NULL */
+	void (*tell)(const struct egpu_event *event, void *arg);
+	void *arg;
 };
 
 #define FOLLOW_STUCK	1	/* given up: a driver hangs */
 
 int follow(struct follow *follow);
 
+/* linkset.c: LINK_SET, until its end */
+
+/**
+ * struct link_change - a LINK_SET and what came of it
+ * @flags: EGPU_LINK_SET_*
+ * @speed: tenths of GT/s; 0: no limit
+ * @vendor: the limit is for arrivals of this device; 0: for all
+ * @device: likewise
+ * @quiet: steps are not printed
+ * @from: out: speed before, tenths of GT/s; 0: not known, or down
+ * @to: out: speed now; 0: down, or there was nothing to train
+ * @width: out: lanes now
+ * @ms: out: how long it took
+ */
+struct link_change {
+	uint32_t flags;
+	uint32_t speed;
+	uint16_t vendor;
+	uint16_t device;
+	bool quiet;
+	uint32_t from;
+	uint32_t to;
+	unsigned int width;
+	int64_t ms;
+};
+
+/*
+ * Subscribes to all events, asks and follows. Return: 0, -errno as it was
+ * refused or as it ended, FOLLOW_STUCK.
+ */
+int link_train(struct ctl *ctl, const struct egpu_port_info *port,
+	       struct link_change *change);
+enum exit_code link_qualify(struct ctl *ctl,
+			    const struct egpu_port_info *port);
+
 /* The verbs. */
 enum exit_code cmd_list(struct ctl *ctl);
 enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
+enum exit_code cmd_guard(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

@@ -42,9 +42,20 @@ const struct option_def options[] = {
 	{ OPT_EVENT, "event", "KIND,...",
 	  "state user link error progress",
 	  "only events of these kinds: state, user, link, error, progress" },
-	{ OPT_COUNT, "count", "N", NULL, "end after N events" },
+	{ OPT_COUNT, "count", "N", NULL, "end after N events, or lines" },
 	{ OPT_BOOT, "boot", "N", "0 -1 -2",
 	  "of another boot: -1 is the one before this" },
+	{ OPT_LIVE, "live", NULL, NULL,
+	  "although a driver is bound; at worst the device is lost" },
+	{ OPT_SECONDS, "seconds", "N", NULL, "test each speed for N seconds" },
+	{ OPT_MAX_ERRORS, "max-errors-per-minute", "N", NULL,
+	  "correctable errors a minute that are still clean" },
+	{ OPT_INTERVAL, "interval", "S", NULL, "look every S seconds" },
+	{ OPT_STEPS, "steps", "N", NULL, "go at most N speeds down" },
+	{ OPT_HOLD_OFF, "hold-off", "S", NULL,
+	  "wait S seconds after a change before the next" },
+	{ OPT_RUN, "run", "CMD", NULL,
+	  "a command that puts load on the GPU, with its driver bound" },
 	/* hidden: makes completion.bash and the man page's part */
 	{ OPT_GENERATE, "generate", "WHAT", NULL, NULL },
 };
@@ -74,14 +85,24 @@ const struct verb verbs[] = {
 			"listed. A node that all GPUs share (/dev/kfd, "
 			"/dev/nvidiactl, /dev/nvidia-uvm) makes nobody a user.",
 	}, {
-		.name = "link", .args = "[PORT]", .words = "port", .max = 1,
-		.run = cmd_link,
-		.options = OPTIONS(OPT_NONE),
+		.name = "link", .args = "[PORT [VERB [SPEED]]]",
+		.words = "port;retrain speed accept watch qualify;"
+			 "max 2.5GT/s 5GT/s 8GT/s 16GT/s 32GT/s 64GT/s",
+		.max = 3, .run = cmd_link,
+		.options = OPTIONS(OPT_LIVE, OPT_YES, OPT_SAVE, OPT_INTERVAL,
+				   OPT_COUNT, OPT_SECONDS, OPT_MAX_ERRORS,
+				   OPT_RUN),
 		.help = "the links from the root to the GPU, and their errors",
 		.more = "Rates are per direction, after encoding. The hop that "
 			"carries least is marked; tunnels are not compared, "
 			"since their registers say nothing true. An idle GPU "
 			"may lower its link by itself. Nothing is woken.",
+	}, {
+		.name = "guard", .args = "[PORT]", .words = "port", .max = 1,
+		.run = cmd_guard,
+		.options = OPTIONS(OPT_MAX_ERRORS, OPT_INTERVAL, OPT_STEPS,
+				   OPT_HOLD_OFF, OPT_TIMEOUT),
+		.help = "slow a link down that has too many errors",
 	}, {
 		.name = "attach", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_attach,

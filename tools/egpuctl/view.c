@@ -104,8 +104,8 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
 	get_gpu(view);
-	view->nr_hops = egpu_hops(ctl->egpu, info->port, what & VIEW_ENDS,
-				  &view->hops);
+	view->nr_hops = egpu_links(ctl->egpu, info->port, what & VIEW_ENDS,
+				   &view->about, &view->hops);
 	egpu_port_link(view->hops, view->nr_hops, &view->link);
 	/* what the registers say of a link that leads nowhere means nothing */
 	if (!view->nr_functions) {
@@ -118,6 +118,22 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
 		get_users(ctl, view, what);
 	return 0;
+}
+
+bool view_key(const struct view *view, struct learned_key *key)
+{
+	struct egpu_address address;
+
+	memset(key, 0, sizeof(*key));
+	if (!view->gpu)
+		return false;
+	address = egpu_function_address(view->gpu);
+	snprintf(key->path, sizeof(key->path), "%s", view->path);
+	key->vendor = view->gpu->vendor;
+	key->device = view->gpu->device;
+	if (egpu_pci_serial(&address, key->serial, sizeof(key->serial)))
+		*key->serial = 0;
+	return true;
 }
 
 void view_free(struct view *view)

@@ -290,6 +290,38 @@ int egpu_pci_serial(const struct egpu_address *address, char *buf, size_t size);
 int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
 	      struct egpu_hop **hops);
 
+/*
+ * egpu_links() - the same, with what is remembered of the port's link: @info's
+ * best_*, limit_* and wired_width; 0 from a module that does not know them.
+ */
+int egpu_links(struct egpu *egpu, uint32_t port, bool ends,
+	       struct egpu_link_info *info, struct egpu_hop **hops);
+
+/**
+ * egpu_link_set() - begin to train a port's link, or limit its speed
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @flags: EGPU_LINK_SET_*
+ * @speed: tenths of GT/s; 0: no limit
+ * @vendor: the limit is for arrivals of this device; 0: for all
+ * @device: likewise
+ * @transaction: out: its id, for egpu_transaction_wait(); 0: it is done
+ *
+ * Return: 0, or -errno as struct egpu_link_set says; -ENOTTY: the module is
+ * older than this.
+ */
+int egpu_link_set(struct egpu *egpu, uint32_t port, uint32_t flags,
+		  uint32_t speed, uint16_t vendor, uint16_t device,
+		  uint32_t *transaction);
+
+/*
+ * egpu_speed_parse() - 16GT/s, 16, 2.5, gen4, as tenths of GT/s; max: 0.
+ * Return: false: no such speed.
+ */
+bool egpu_speed_parse(const char *text, uint32_t *speed);
+/* egpu_speed_below() - the next slower one, tenths of GT/s; 0: none. */
+uint32_t egpu_speed_below(uint32_t speed);
+
 /**
  * egpu_bandwidth() - what a link carries in each direction
  * @speed: tenths of GT/s

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LINK_SET: asked for, and followed until its end.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl.h"
+
+struct training {
+	struct ctl *ctl;
+	const struct egpu_port_info *port;
+	struct link_change *change;
+	uint64_t step_ns;
+	const char *step;
+};
+
+static const char *step_words(uint32_t step)
+{
+	switch (step) {
+	case EGPU_STEP_LINK:
+		return "train";
+	case EGPU_STEP_LINK_RESET:
+		return "reset the bus";
+	case EGPU_STEP_LINK_RESTORE:
+		return "back to the old speed";
+	default:
+		return egpu_step_name(step);
+	}
+}
+
+/* "  train: 2.5GT/s -> 16GT/s x4, 34 ms" */
+static void tell_link(const struct training *training,
+		      const struct egpu_event *event)
+{
+	char from[24], to[40];
+
+	speed_text(event->from, from);
+	if (event->to)
+		snprintf(to, sizeof(to), "%gGT/s x%u", event->to / 10.0,
+			 event->value);
+	else
+		snprintf(to, sizeof(to), "down");
+	say(training->ctl, "  %s: %s -> %s", training->step ? training->step :
+	    "train", from, to);
+	if (training->step)
+		say(training->ctl, ", %.0f ms",
+		    (double)(event->time_ns - training->step_ns) / 1e6);
+	say(training->ctl, event->error ? " (%s)\n" : "\n",
+	    event->error == EIO ? "another speed than asked for" :
+	    event->error == ETIMEDOUT ? "training did not end" :
+	    strerror((int)event->error));
+	fflush(stdout);
+}
+
+static void on_event(const struct egpu_event *event, void *arg)
+{
+	struct training *training = arg;
+	struct link_change *change = training->change;
+
+	if (event->port != training->port->port)
+		return;
+	if (event->type == EGPU_EVENT_STEP) {
+		training->step = step_words(event->to);
+		training->step_ns = event->time_ns;
+	}
+	if (event->type != EGPU_EVENT_LINK)
+		return;
+	if (!change->from)
+		change->from = event->from;
+	change->to = event->to;
+	change->width = event->value;
+	if (!change->quiet)
+		tell_link(training, event);
+}
+
+int link_train(struct ctl *ctl, const struct egpu_port_info *port,
+	       struct link_change *change)
+{
+	struct training training = {
+		.ctl = ctl, .port = port, .change = change,
+	};
+	struct follow f = {
+		.ctl = ctl, .port = port, .tell = on_event, .arg = &training,
+	};
+	int64_t began = now_ms();
+	int ret = egpu_subscribe(ctl->egpu, EGPU_EVENTS_ALL, 0, NULL);
+
+	change->from = 0;
+	change->to = 0;
+	change->width = 0;
+	if (ret >= 0)
+		ret = egpu_link_set(ctl->egpu, port->port, change->flags,
+				    change->speed, change->vendor,
+				    change->device, &f.transaction);
+	if (ret >= 0 && f.transaction)
+		ret = follow(&f);
+	change->ms = now_ms() - began;
+	return ret;
+}
