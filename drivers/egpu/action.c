@@ -20,7 +20,7 @@ static void egpu_act_stop(struct egpu_port *port)
 
 static void egpu_act_check(struct egpu_port *port)
 {
-	clear_bit(EGPU_BIT_ATTACH, &port->pending);
+	clear_bit(EGPU_BIT_ATTACH, port->pending);
 	if (port->state == EGPU_STATE_DETACHING) {
 		egpu_transaction_end(port, port->job_error ?: ECANCELED,
 				     port->job_reason);
@@ -134,6 +134,7 @@ static void egpu_act_ready(struct egpu_port *port)
 		port->counters.mends++;
 	port->counters.attaches++;
 	port->admit = false;
+	port->kept = false;
 	port->came_back = false;
 	port->resumed = false;
 	port->ignored_checks = 0;
@@ -158,6 +159,8 @@ static void egpu_empty(struct egpu_port *port, enum egpu_reason reason)
 {
 	egpu_job_drop(port);
 	port->admit = false;
+	port->kept = false;
+	port->dropped = false;
 	port->reason = reason;
 	port->failed_checks = 0;
 	port->came_back = false;
@@ -168,11 +171,14 @@ static void egpu_act_loss(struct egpu_port *port)
 {
 	egpu_job_drop(port);
 	port->admit = false;
-	port->reason = EGPU_REASON_LINK_DOWN;
+	port->kept = false;
+	port->reason = port->dropped ? EGPU_REASON_LINK_SET :
+		       EGPU_REASON_LINK_DOWN;
+	port->dropped = false;
 	port->counters.losses++;
 	port->loss_ns[port->loss_next] = ktime_get_ns();
 	port->loss_next = (port->loss_next + 1) % EGPU_QUARANTINE_LOSSES_MAX;
-	egpu_transaction_end(port, ENODEV, EGPU_REASON_LINK_DOWN);
+	egpu_transaction_end(port, ENODEV, port->reason);
 	if (!port->nr_gated)
 		egpu_state_post(port, EGPU_BIT_EMPTIED);
 }
@@ -344,7 +350,7 @@ static void egpu_act_scan_again(struct egpu_port *port)
 
 static void egpu_act_release_keep(struct egpu_port *port)
 {
-	set_bit(EGPU_BIT_FORGET, &port->pending);
+	set_bit(EGPU_BIT_FORGET, port->pending);
 	egpu_act_release(port);
 }
 
@@ -361,7 +367,7 @@ static void egpu_act_left(struct egpu_port *port)
 
 static void egpu_act_emptied(struct egpu_port *port)
 {
-	egpu_empty(port, EGPU_REASON_LINK_DOWN);
+	egpu_empty(port, port->reason);
 }
 
 static void egpu_act_reset(struct egpu_port *port)
@@ -388,6 +394,29 @@ static void egpu_act_succeed(struct egpu_port *port)
 static void egpu_act_absent(struct egpu_port *port)
 {
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_NONE);
+}
+
+static void egpu_act_hold(struct egpu_port *port)
+{
+	port->kept = true;
+	port->reason = EGPU_REASON_UNBOUND;
+	egpu_no_return_set(port, false);
+	egpu_transaction_end(port, 0, port->reason);
+}
+
+static void egpu_act_train(struct egpu_port *port)
+{
+	atomic_set(&port->cancel, 0);
+	port->txn.ready = port->state == EGPU_STATE_READY;
+	egpu_job_start(port, EGPU_JOB_LINK);
+}
+
+/* The state's reason is what it was. */
+static void egpu_act_linked(struct egpu_port *port)
+{
+	if (port->txn.ready)
+		egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
+	egpu_transaction_end(port, port->job_error, port->job_reason);
 }
 
 /* A function for each name that the table may say. */
@@ -427,6 +456,9 @@ static void (* const egpu_actions[EGPU_ACT_COUNT])(struct egpu_port *port) = {
 	[EGPU_ACT_CANCEL_JOB] = egpu_act_cancel_job,
 	[EGPU_ACT_SUCCEED] = egpu_act_succeed,
 	[EGPU_ACT_ABSENT] = egpu_act_absent,
+	[EGPU_ACT_HOLD] = egpu_act_hold,
+	[EGPU_ACT_TRAIN] = egpu_act_train,
+	[EGPU_ACT_LINKED] = egpu_act_linked,
 };
 
 /**
