@@ -70,6 +70,7 @@ enum option_id {
 	OPT_STEPS,
 	OPT_HOLD_OFF,
 	OPT_RUN,
+	OPT_DROPS,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -144,6 +145,9 @@ const struct option_def *option_def(enum option_id id);
  * @track: 0, 1 or CONFIG_UNSET, which means 1
  * @losses: quarantine, or CONFIG_UNSET
  * @window_ms: quarantine
+ * @max_speed: tenths of GT/s, 0: no limit, or CONFIG_UNSET
+ * @retrain: 0, 1 or CONFIG_UNSET
+ * @guard: 0, 1 or CONFIG_UNSET, which means 1
  * @later: a key that this version reads and cannot apply yet, or NULL
  */
 struct config_port {
@@ -156,6 +160,9 @@ struct config_port {
 	int track;
 	int losses;
 	int window_ms;
+	int max_speed;
+	int retrain;
+	int guard;
 	const char *later;
 };
 
@@ -187,6 +194,7 @@ struct config {
 	char *allow;
 	int losses;
 	int window_ms;
+	int retrain;
 	struct config_port *ports;
 	int nr_ports;
 	struct config_device *devices;
@@ -286,6 +294,16 @@ void learned_set_expected(struct learned *learned,
 			  const struct learned_key *key, uint32_t speed,
 			  unsigned int width);
 int learned_save(struct learned *learned);
+/*
+ * learned_newest() - what was learned last about any device at a port
+ * @learned: from learned_load()
+ * @key: @path in; the rest out
+ * @link: out: has a limit
+ *
+ * Return: false: no device is limited there.
+ */
+bool learned_newest(const struct learned *learned, struct learned_key *key,
+		    struct learned_link *link);
 
 /* ------------------------------------------------------------ a port shown */
 
@@ -309,6 +327,9 @@ int learned_save(struct learned *learned);
  * @nr_hops: how many, or the error
  * @link: the port's
  * @about: what is remembered of the port's link; all 0: nothing
+ * @learned: what was learned about this device at this port; all 0: nothing
+ * @max_speed: what the configuration allows the port, tenths of GT/s; 0: all
+ * @cooling: the kernel's bandwidth controller, when it was asked; else no name
  * @users: who uses the GPU, as far as the caller may see
  * @nr_users: how many, -1 when the caller may not see them all
  * @nr_listed: how many are in @users
@@ -332,6 +353,9 @@ struct view {
 	int nr_hops;
 	struct egpu_link link;
 	struct egpu_link_info about;
+	struct learned_link learned;
+	uint32_t max_speed;
+	struct egpu_cooling cooling;
 	struct egpu_process *users;
 	int nr_users;
 	int nr_listed;
@@ -360,7 +384,8 @@ bool view_key(const struct view *view, struct learned_key *key);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
-struct json_object *link_json(const struct egpu_link *link);
+struct json_object *link_json(const struct view *view);
+struct json_object *cooling_json(const struct view *view);
 struct json_object *hops_json(const struct view *view);
 struct json_object *aer_json(const struct view *view);
 char *hop_address(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
@@ -368,6 +393,61 @@ char *hop_partner(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
 struct json_object *user_json(const struct egpu_process *process,
 			      const char *driver);
 void print_users(const struct view *view, const char *indent);
+
+/* ----------------------------------------- what a link is worth: verdict.c */
+
+/**
+ * enum worth - on a link
+ * @WORTH_NONE: it is down
+ * @WORTH_FULL: as fast and wide as both ends can
+ * @WORTH_IDLE: below what was seen since the GPU came, with a driver bound
+ * @WORTH_WIRED: as fast as both ends can, on the lanes that are connected
+ * @WORTH_LIMITED: as fast as it may, by egpu or the kernel
+ * @WORTH_ACCEPTED: as `link PORT accept` recorded it, or better
+ * @WORTH_BELOW: slow with a driver bound, and never seen without: idle or
+ *	degraded
+ * @WORTH_DEGRADED: slower or narrower than both ends can
+ * @WORTH_TUNNELLED: its registers say nothing
+ * @WORTH_ASLEEP: the port was not asked
+ */
+enum worth {
+	WORTH_NONE = 0,
+	WORTH_FULL,
+	WORTH_IDLE,
+	WORTH_WIRED,
+	WORTH_LIMITED,
+	WORTH_ACCEPTED,
+	WORTH_BELOW,
+	WORTH_DEGRADED,
+	WORTH_TUNNELLED,
+	WORTH_ASLEEP,
+};
+
+/**
+ * struct link_verdict - and in words
+ * @kind: as above
+ * @best: the same without regard to idleness
+ * @speed: the best that counts, tenths of GT/s
+ * @width: likewise
+ * @text: @kind in words; empty: none
+ * @best_text: @best in words
+ * @seen: with WORTH_IDLE: "16GT/s seen at 12:01"
+ */
+struct link_verdict {
+	enum worth kind;
+	enum worth best;
+	uint32_t speed;
+	unsigned int width;
+	char text[128];
+	char best_text[128];
+	char seen[64];
+};
+
+void view_verdict(const struct view *view, struct link_verdict *verdict);
+const char *worth_name(enum worth kind);
+uint32_t view_kernel_limit(const struct view *view);
+/* Return: why egpu limits the port's speed; NULL: it does not. */
+const char *view_limit_why(const struct view *view);
 
 bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		 size_t size);
@@ -385,6 +465,7 @@ struct ctl {
 	int nr_args;
 	struct egpu *egpu;
 	struct config config;
+	struct learned *learned;	/* NULL: not read yet */
 	struct json_object *reply;
 	bool json;
 	bool terminal;			/* standard output is one */
@@ -441,13 +522,17 @@ uint64_t monotonic_of_boottime(uint64_t boottime);
 struct timespec wall_of(uint64_t monotonic);
 const char *time_text(uint64_t monotonic, char buf[24]);
 const char *clock_text(uint64_t monotonic, char buf[24]);
+/* hours and minutes, with the date when that is another day */
+const char *minute_text(uint64_t monotonic, char buf[24]);
 const char *rfc3339(uint64_t monotonic, char buf[40]);
-extern volatile sig_atomic_t interrupted;
+extern volatile sig_atomic_t interrupted;	/* who acts on it clears it */
+extern volatile sig_atomic_t interrupts;	/* how many came */
 void catch_interrupt(void);
 
 /* json.c: small helpers; a NULL string is null */
 void put_text(struct json_object *o, const char *key, const char *value);
 void put_int(struct json_object *o, const char *key, int64_t value);
+struct json_object *json_number(double value);
 void put_number(struct json_object *o, const char *key, double value);
 void put_bool(struct json_object *o, const char *key, bool value);
 void put_null(struct json_object *o, const char *key);
@@ -482,6 +567,34 @@ struct follow {
 
 int follow(struct follow *follow);
 
+/* cmd_attach.c: until it ends. Return: as follow(). */
+int attach_port(struct ctl *ctl, const struct egpu_port_info *info,
+		uint32_t ignore);
+/* One that is a module comes after READY; not for ever. */
+void wait_for_driver(struct ctl *ctl, const struct egpu_port_info *info);
+
+/* cmd_config.c: writes a key of the port's section, and says so */
+enum exit_code config_save(struct ctl *ctl, const struct egpu_port_info *info,
+			   const char *key, const char *value);
+/**
+ * struct limit_change - how apply changed a port's limit
+ * @code: EXIT_DONE, or what it failed with; that was told
+ * @what: "limit 8GT/s (qualify)"; empty: nothing
+ */
+struct limit_change {
+	enum exit_code code;
+	char what[96];
+};
+
+/* apply_limit.c: the limit that configuration and experience want */
+void apply_limit(struct ctl *ctl, struct egpu_port_info *info,
+		 struct limit_change *change);
+/* cmd_apply.c: until the checks of what arrived are over; not for ever */
+void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info);
+/* ask.c */
+bool can_ask(const struct ctl *ctl);
+bool ask(const char *question, const char *wanted);
+
 /* linkset.c: LINK_SET, until its end */
 
 /**
@@ -494,7 +607,9 @@ int follow(struct follow *follow);
  * @from: out: speed before, tenths of GT/s; 0: not known, or down
  * @to: out: speed now; 0: down, or there was nothing to train
  * @width: out: lanes now
+ * @reason: out: enum egpu_reason, as it ended
  * @ms: out: how long it took
+ * @steps: JSON array that each training is added to, or NULL
  */
 struct link_change {
 	uint32_t flags;
@@ -505,7 +620,9 @@ struct link_change {
 	uint32_t from;
 	uint32_t to;
 	unsigned int width;
+	uint32_t reason;
 	int64_t ms;
+	struct json_object *steps;
 };
 
 /*
@@ -514,6 +631,11 @@ struct link_change {
  */
 int link_train(struct ctl *ctl, const struct egpu_port_info *port,
 	       struct link_change *change);
+enum exit_code link_retrain(struct ctl *ctl,
+			    const struct egpu_port_info *port);
+enum exit_code link_speed(struct ctl *ctl, const struct egpu_port_info *port);
+enum exit_code link_accept(struct ctl *ctl, const struct egpu_port_info *port);
+enum exit_code link_watch(struct ctl *ctl, const struct egpu_port_info *port);
 enum exit_code link_qualify(struct ctl *ctl,
 			    const struct egpu_port_info *port);
 

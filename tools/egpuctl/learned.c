@@ -198,6 +198,36 @@ bool learned_find(const struct learned *learned, const struct learned_key *key,
 	return true;
 }
 
+bool learned_newest(const struct learned *learned, struct learned_key *key,
+		    struct learned_link *link)
+{
+	struct json_object *links = links_of(learned), *o;
+	struct learned_link one;
+	struct learned_key found = *key;
+	unsigned int vendor, device;
+	size_t i;
+
+	memset(link, 0, sizeof(*link));
+	for (i = 0; i < json_object_array_length(links); i++) {
+		o = json_object_array_get_idx(links, i);
+		if (strcmp(text_of(o, "path"), key->path) ||
+		    sscanf(text_of(o, "device"), "%4x:%4x", &vendor,
+			   &device) != 2)
+			continue;
+		found.vendor = (uint16_t)vendor;
+		found.device = (uint16_t)device;
+		snprintf(found.serial, sizeof(found.serial), "%s",
+			 text_of(o, "serial"));
+		/* RFC 3339 sorts as text */
+		if (learned_find(learned, &found, &one) && one.limit &&
+		    strcmp(one.since, link->since) >= 0) {
+			*link = one;
+			*key = found;
+		}
+	}
+	return link->limit;
+}
+
 static struct json_object *get_entry(struct learned *learned,
 				     const struct learned_key *key)
 {

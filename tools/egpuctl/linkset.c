@@ -2,6 +2,7 @@
 /*
  * LINK_SET: asked for, and followed until its end.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct training {
 	const struct egpu_port_info *port;
 	struct link_change *change;
 	uint64_t step_ns;
+	uint32_t number;
 	const char *step;
 };
 
@@ -53,6 +55,25 @@ static void tell_link(const struct training *training,
 	fflush(stdout);
 }
 
+static struct json_object *step_json(const struct training *training,
+				     const struct egpu_event *event)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "step", training->step ?
+		 egpu_step_name(training->number) : NULL);
+	put(o, "from_gts", event->from ? json_number(event->from / 10.0) :
+					 NULL);
+	put(o, "to_gts", event->to ? json_number(event->to / 10.0) : NULL);
+	put(o, "width", event->to ? json_object_new_int64(event->value) : NULL);
+	put(o, "seconds", training->step ?
+	    json_number((double)(event->time_ns - training->step_ns) / 1e9) :
+	    NULL);
+	put_text(o, "error", event->error ?
+		 strerrorname_np((int)event->error) : NULL);
+	return o;
+}
+
 static void on_event(const struct egpu_event *event, void *arg)
 {
 	struct training *training = arg;
@@ -60,7 +81,10 @@ static void on_event(const struct egpu_event *event, void *arg)
 
 	if (event->port != training->port->port)
 		return;
+	if (event->type == EGPU_EVENT_TRANSACTION)
+		change->reason = event->reason;
 	if (event->type == EGPU_EVENT_STEP) {
+		training->number = event->to;
 		training->step = step_words(event->to);
 		training->step_ns = event->time_ns;
 	}
@@ -70,6 +94,9 @@ static void on_event(const struct egpu_event *event, void *arg)
 		change->from = event->from;
 	change->to = event->to;
 	change->width = event->value;
+	if (change->steps)
+		json_object_array_add(change->steps,
+				      step_json(training, event));
 	if (!change->quiet)
 		tell_link(training, event);
 }
@@ -89,6 +116,7 @@ int link_train(struct ctl *ctl, const struct egpu_port_info *port,
 	change->from = 0;
 	change->to = 0;
 	change->width = 0;
+	change->reason = 0;
 	if (ret >= 0)
 		ret = egpu_link_set(ctl->egpu, port->port, change->flags,
 				    change->speed, change->vendor,

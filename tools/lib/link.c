@@ -161,6 +161,7 @@ static void link_of_hop(const struct egpu_hop *hop, struct egpu_link *link)
 	link->width = hop->width;
 	link->max_speed = hop->max_speed;
 	link->max_width = hop->max_width;
+	link->target_speed = hop->target_speed;
 	egpu_hop_ends(hop, &link->ends_speed, &link->ends_width);
 	link->bytes_per_second = egpu_hop_bandwidth(hop);
 }
