@@ -526,6 +526,72 @@ void egpu_rates_read(struct egpu_rates *rates, const struct egpu_address *ends,
  */
 bool egpu_errors_heard(const struct egpu_address *address);
 
+/* ---------------------------------------------------- errors over time */
+
+/* The port, and the functions of the device at the other end. */
+#define EGPU_RATE_SOURCES	9
+
+/**
+ * struct egpu_rate_source - one device that counts errors
+ * @address: of the device
+ * @counted: @last is valid
+ * @last: its counters as read last
+ */
+struct egpu_rate_source {
+	struct egpu_address address;
+	bool counted;
+	uint64_t last[EGPU_AER_COUNT];
+};
+
+/**
+ * struct egpu_rates - errors at both ends of a link, from a moment on
+ * @sum: since the first reading, by severity
+ * @counting: devices that had counters at the last reading; 0: nobody counts
+ * @begun: there was a reading
+ * @generation: of the last reading
+ * @source: the devices
+ * @nr_sources: how many
+ *
+ * All 0 before the first reading, which is where counting starts.
+ */
+struct egpu_rates {
+	uint64_t sum[EGPU_AER_COUNT];
+	int counting;
+	bool begun;
+	uint64_t generation;
+	struct egpu_rate_source source[EGPU_RATE_SOURCES];
+	int nr_sources;
+};
+
+/*
+ * egpu_counted() - how far a counter got from one reading to the next. One that
+ * became smaller began anew with its device.
+ */
+uint64_t egpu_counted(uint64_t before, uint64_t now);
+
+/**
+ * egpu_rates_read() - count what came since the last reading
+ * @rates: what was counted so far
+ * @ends: the port, then the functions of the device below it
+ * @count: how many
+ * @generation: of the device below; another one began to count at 0
+ *
+ * Reads sysfs, no device is accessed. One that cannot be read now counts on
+ * when it can. Each error is counted by the kernel once for each time that it
+ * looked, so a storm has more errors than this.
+ */
+void egpu_rates_read(struct egpu_rates *rates, const struct egpu_address *ends,
+		     int count, uint64_t generation);
+
+/**
+ * egpu_errors_heard() - does the kernel hear of a device's errors
+ * @address: of the device
+ *
+ * Return: false: the root port's errors are the firmware's, or nobody's, and
+ * the counters say nothing.
+ */
+bool egpu_errors_heard(const struct egpu_address *address);
+
 /* ------------------------------------------------------- nodes, drivers */
 
 /**
