@@ -324,39 +324,25 @@ static enum exit_code link_show(struct ctl *ctl,
 	return code;
 }
 
-static const struct {
-	const char *name;
-	int args;
-	enum exit_code (*run)(struct ctl *ctl,
-			      const struct egpu_port_info *info);
-} sub_verbs[] = {
-	{ "retrain", 2, link_retrain },
-	{ "speed", 3, link_speed },
-	{ "accept", 2, link_accept },
-	{ "qualify", 2, link_qualify },
-};
-
 enum exit_code cmd_link(struct ctl *ctl)
 {
+	const struct sub_verb *sub = NULL;
 	struct egpu_port_info info;
 	enum exit_code code;
-	unsigned int i;
 
-	for (i = 0; ctl->nr_args > 1 && i < ARRAY_SIZE(sub_verbs); i++)
-		if (!strcmp(ctl->arg[1], sub_verbs[i].name))
-			break;
-	if (i == ARRAY_SIZE(sub_verbs))
-		return fail(ctl, EXIT_USAGE,
-			    "retrain, speed, accept, watch or qualify", NULL,
-			    "there is no \"link PORT %s\"", ctl->arg[1]);
-	if (ctl->nr_args > 1 && ctl->nr_args != sub_verbs[i].args)
-		return fail(ctl, EXIT_USAGE, "egpuctl link --help", NULL,
-			    ctl->nr_args < sub_verbs[i].args ?
-			    "link PORT %s: a speed is missing" :
-			    "link PORT %s: one argument too many", ctl->arg[1]);
-	code = find_port(ctl, ctl->arg[0], ctl->nr_args < 2, &info);
+	if (ctl->nr_args > 1) {
+		for (sub = ctl->verb->subs; sub->name; sub++)
+			if (!strcmp(ctl->arg[1], sub->name))
+				break;
+		if (!sub->name)
+			return fail(ctl, EXIT_USAGE, "egpuctl link --help",
+				    NULL, "there is no \"link PORT %s\"",
+				    ctl->arg[1]);
+	}
+	code = args_check_sub(ctl, sub);
+	if (code == EXIT_DONE)
+		code = find_port(ctl, ctl->arg[0], !sub, &info);
 	if (code != EXIT_DONE)
 		return code;
-	return ctl->nr_args > 1 ? sub_verbs[i].run(ctl, &info) :
-	       link_show(ctl, &info);
+	return sub ? sub->run(ctl, &info) : link_show(ctl, &info);
 }

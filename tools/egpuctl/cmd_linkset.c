@@ -93,9 +93,11 @@ static enum exit_code training_failed(struct ctl *ctl,
 				      const struct egpu_port_info *info,
 				      const struct link_change *change, int ret)
 {
-	char speed[24];
+	char now[32] = "it is down";
 
-	speed_text(change->to, speed);
+	if (change->to)
+		snprintf(now, sizeof(now), "it runs at %gGT/s",
+			 change->to / 10.0);
 	switch (ret) {
 	case FOLLOW_STUCK:
 		return fail(ctl, EXIT_FAILED, "egpuctl show", info,
@@ -108,11 +110,10 @@ static enum exit_code training_failed(struct ctl *ctl,
 		       fail_errno(ctl, ret, ctl->arg[1], info);
 	case -EIO:
 		return fail(ctl, EXIT_FAILED, NULL, info,
-			    "the link did not reach the speed; it runs at %s",
-			    speed);
+			    "the link did not reach the speed; %s", now);
 	case -ETIMEDOUT:
 		return fail(ctl, EXIT_DEADLINE, "egpuctl link", info,
-			    "training did not end; the link is at %s", speed);
+			    "training of the link did not end; %s", now);
 	case -ENODEV:
 		return fail(ctl, EXIT_NO_PORT, "egpuctl monitor", info,
 			    "the link did not come back: the device is lost; it returns by itself when the link does");
@@ -187,9 +188,6 @@ enum exit_code link_retrain(struct ctl *ctl, const struct egpu_port_info *port)
 	struct link_change change = { .flags = EGPU_LINK_SET_RETRAIN };
 	enum exit_code code;
 
-	if (given(ctl, OPT_SAVE))
-		return fail(ctl, EXIT_USAGE, NULL, port,
-			    "there is nothing to save of a training");
 	code = train(ctl, port, &change);
 	if (code == EXIT_DONE && !change.to)
 		say(ctl, "Nothing is there to train.\n");

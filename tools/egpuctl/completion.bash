@@ -34,11 +34,11 @@ _egpuctl_verb()
 		words="port"
 		;;
 	link)
-		options="--json --help --live --yes --save --interval --count --seconds --max-errors-per-minute --run"
+		options="--json --help --live --yes --save --interval --count --seconds --max-errors-per-minute --run --all-below"
 		words="port;retrain speed accept watch qualify;max 2.5GT/s 5GT/s 8GT/s 16GT/s 32GT/s 64GT/s"
 		;;
 	guard)
-		options="--json --help --max-errors-per-minute --interval --steps --hold-off --timeout"
+		options="--json --help --max-errors-per-minute --drops --interval --steps --hold-off --timeout"
 		words="port"
 		;;
 	attach)

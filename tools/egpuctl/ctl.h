@@ -94,6 +94,23 @@ struct option_def {
 struct ctl;
 
 /**
+ * struct sub_verb - a word behind PORT that does something else with it
+ * @name: as it is typed
+ * @arg: what comes behind it, or NULL
+ * @options: those of its verb that it takes
+ * @help: half a sentence
+ * @run: does it
+ */
+struct sub_verb {
+	const char *name;
+	const char *arg;
+	const enum option_id *options;
+	const char *help;
+	enum exit_code (*run)(struct ctl *ctl,
+			      const struct egpu_port_info *port);
+};
+
+/**
  * struct verb - one verb
  * @name: as it is typed
  * @alias: another name, or NULL
@@ -105,6 +122,7 @@ struct ctl;
  * @no_module: works without /dev/egpu
  * @help: half a sentence
  * @more: for the man page, roff
+ * @subs: ended by one without a name, or NULL
  * @run: does it
  */
 struct verb {
@@ -118,6 +136,7 @@ struct verb {
 	bool no_module;
 	const char *help;
 	const char *more;
+	const struct sub_verb *subs;
 	enum exit_code (*run)(struct ctl *ctl);
 };
 
@@ -481,6 +500,8 @@ static inline bool given(const struct ctl *ctl, enum option_id id)
 enum exit_code args_parse(struct ctl *ctl, int argc, char **argv);
 void usage(FILE *file);
 void usage_verb(FILE *file, const struct verb *verb);
+/* A sub-verb's arguments and options. Return: EXIT_DONE, or it was told. */
+enum exit_code args_check_sub(struct ctl *ctl, const struct sub_verb *sub);
 enum exit_code generate(const char *what);
 
 /* port.c: the port that an argument means */
