@@ -62,7 +62,8 @@ static void outcome_text(const struct trial *t, enum outcome outcome,
 			 t->changed / 10.0, counts);
 		break;
 	case OUTCOME_DROPPED:
-		snprintf(buf, size, "the link went down: %s", counts);
+		snprintf(buf, size, t->seconds > 0 ? "the link went down: %s" :
+			 "the link went down", counts);
 		break;
 	case OUTCOME_NOT_REACHED:
 		snprintf(buf, size, "not reached");
