@@ -18,9 +18,23 @@ static void egpu_act_stop(struct egpu_port *port)
 	egpu_transaction_end(port, parked ? 0 : ENODEV, EGPU_REASON_REMOVED);
 }
 
+static bool egpu_txn_is_link(struct egpu_port *port)
+{
+	return port->txn.kind == EGPU_TRANSACTION_LINK;
+}
+
+/* A link operation that something else comes before has its turn afterwards. */
+static void egpu_link_later(struct egpu_port *port)
+{
+	if (egpu_txn_is_link(port))
+		set_bit(EGPU_BIT_LINK, port->pending);
+}
+
 static void egpu_act_check(struct egpu_port *port)
 {
 	clear_bit(EGPU_BIT_ATTACH, port->pending);
+	port->dropped = false;
+	egpu_link_later(port);
 	if (port->state == EGPU_STATE_DETACHING) {
 		egpu_transaction_end(port, port->job_error ?: ECANCELED,
 				     port->job_reason);
@@ -76,9 +90,9 @@ static void egpu_act_waiting(struct egpu_port *port)
 	port->reason = port->job_reason;
 	port->admit = false;
 	egpu_event_state(port, port->state, port->state);
-	if (port->txn.kind == EGPU_TRANSACTION_DETACH)
-		return;
-	egpu_transaction_end(port, EIO, port->reason);
+	if (port->txn.kind != EGPU_TRANSACTION_DETACH &&
+	    !egpu_txn_is_link(port))
+		egpu_transaction_end(port, EIO, port->reason);
 }
 
 static void egpu_event_users(struct egpu_port *port)
@@ -135,12 +149,17 @@ static void egpu_act_ready(struct egpu_port *port)
 	port->counters.attaches++;
 	port->admit = false;
 	port->kept = false;
+	port->dropped = false;
 	port->came_back = false;
 	port->resumed = false;
 	port->ignored_checks = 0;
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
-	if (port->txn.kind != EGPU_TRANSACTION_DETACH)
+	if (egpu_txn_is_link(port)) {
+		egpu_job_drop(port);
+		egpu_link_later(port);
+	} else if (port->txn.kind != EGPU_TRANSACTION_DETACH) {
 		egpu_transaction_end(port, 0, EGPU_REASON_NONE);
+	}
 }
 
 static void egpu_act_detached(struct egpu_port *port)
@@ -172,8 +191,8 @@ static void egpu_act_loss(struct egpu_port *port)
 	egpu_job_drop(port);
 	port->admit = false;
 	port->kept = false;
-	port->reason = port->dropped ? EGPU_REASON_LINK_SET :
-		       EGPU_REASON_LINK_DOWN;
+	port->reason = port->dropped || port->linking ? EGPU_REASON_LINK_SET :
+							EGPU_REASON_LINK_DOWN;
 	port->dropped = false;
 	port->counters.losses++;
 	port->loss_ns[port->loss_next] = ktime_get_ns();
@@ -254,6 +273,8 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
+	if (egpu_txn_is_link(port) && !test_bit(EGPU_BIT_LINK, port->pending))
+		egpu_job_drop(port);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
 }
@@ -267,6 +288,9 @@ static void egpu_act_forget(struct egpu_port *port)
 	port->scanned = false;
 	WRITE_ONCE(port->tracked, false);
 	port->admit = false;
+	memset(&port->limit, 0, sizeof(port->limit));
+	if (port->target_set)
+		egpu_job_start(port, EGPU_JOB_TARGET);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
 	egpu_event_prepare(&event, port, EGPU_EVENT_PORT_REMOVED);
 	egpu_event_send(port, &event);
@@ -393,6 +417,7 @@ static void egpu_act_succeed(struct egpu_port *port)
 
 static void egpu_act_absent(struct egpu_port *port)
 {
+	port->kept = false;
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_NONE);
 }
 
@@ -407,7 +432,10 @@ static void egpu_act_hold(struct egpu_port *port)
 static void egpu_act_train(struct egpu_port *port)
 {
 	atomic_set(&port->cancel, 0);
+	port->dropped = false;
 	port->txn.ready = port->state == EGPU_STATE_READY;
+	port->txn.empty = port->state == EGPU_STATE_EMPTY ||
+			  port->state == EGPU_STATE_DETACHED;
 	egpu_job_start(port, EGPU_JOB_LINK);
 }
 
@@ -417,6 +445,9 @@ static void egpu_act_linked(struct egpu_port *port)
 	if (port->txn.ready)
 		egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
 	egpu_transaction_end(port, port->job_error, port->job_reason);
+	/* What appeared meanwhile was not looked at. */
+	if (!port->scanned)
+		egpu_job_start(port, EGPU_JOB_SCAN);
 }
 
 /* A function for each name that the table may say. */

@@ -195,12 +195,12 @@ static bool egpu_config_is_sane(struct pci_dev *pdev)
 	       class >> 8 == pdev->class;
 }
 
-static u32 egpu_check_functions(struct egpu_port *port)
+static u32 egpu_check_held(struct egpu_port *port)
 {
 	struct egpu_fn *fn;
 	u32 failed = 0;
 
-	guard(mutex)(&port->lock);
+	lockdep_assert_held(&port->lock);
 	list_for_each_entry(fn, &port->functions, node) {
 		if (!fn->hold)
 			continue;
@@ -209,6 +209,18 @@ static u32 egpu_check_functions(struct egpu_port *port)
 		else if (!egpu_bars_match(fn))
 			failed |= EGPU_CHECK_BAR;
 	}
+	return failed;
+}
+
+/* What is held without a driver of its own does not keep the port awake. */
+static u32 egpu_check_functions(struct egpu_port *port)
+{
+	u32 failed;
+
+	pm_runtime_get_sync(&port->pdev->dev);
+	scoped_guard(mutex, &port->lock)
+		failed = egpu_check_held(port);
+	pm_runtime_put(&port->pdev->dev);
 	return failed;
 }
 
@@ -308,7 +320,7 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 	egpu_slot_look(port);
 	egpu_scan_review(port);
 	failed = egpu_check_functions(port);
-	if (!failed && !egpu_train_arrival(port))
+	if (!failed && !egpu_port_is_bound(port) && !egpu_train_arrival(port))
 		failed = EGPU_CHECK_LINK | egpu_check_functions(port);
 	if (!READ_ONCE(port->nr_gated))
 		egpu_rebind(port);

@@ -89,6 +89,15 @@ static struct egpu_accept *egpu_accept_read(const struct egpu_detach *detach)
 	return ERR_PTR(ret);
 }
 
+/* Is there a GPU that can be held? The port is locked. */
+static bool egpu_may_hold(struct egpu_port *port)
+{
+	return port->nr_gated && (port->state == EGPU_STATE_HELD ||
+				  port->state == EGPU_STATE_BINDING ||
+				  port->state == EGPU_STATE_READY ||
+				  port->state == EGPU_STATE_FAULT);
+}
+
 /* Takes over *@accept when it succeeds. The port is locked. */
 static long egpu_detach_begin(struct egpu_port *port,
 			      struct egpu_detach *detach,
@@ -100,6 +109,8 @@ static long egpu_detach_begin(struct egpu_port *port,
 	if (ret)
 		return ret;
 	if (empty && !children && list_empty(&port->functions))
+		return -ENODEV;
+	if (detach->flags & EGPU_DETACH_HOLD && !egpu_may_hold(port))
 		return -ENODEV;
 	if (!egpu_transaction_begin(port, EGPU_TRANSACTION_DETACH))
 		return -ENODEV;

@@ -28,7 +28,7 @@ static bool egpu_port_has_boot_display(struct egpu_port *port)
 	return false;
 }
 
-static bool egpu_boot_display_below(struct egpu_port *port)
+bool egpu_boot_display_below(struct egpu_port *port)
 {
 	bool found = egpu_port_has_boot_display(port);
 	struct egpu_port *child;
@@ -189,6 +189,9 @@ static int egpu_unbind_all(struct egpu_port *port, bool gated)
 		egpu_note_rebind(port, all->pdev[i - 1]);
 		if (!egpu_bus_is_ours(READ_ONCE(dev->driver)))
 			device_release_driver(dev);
+		/* Where the slot stays on, held is held by being bound to us. */
+		if (gated && device_attach(dev) < 0)
+			pci_warn(all->pdev[i - 1], "egpu: cannot be held\n");
 	}
 	return 0;
 }

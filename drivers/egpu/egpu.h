@@ -69,6 +69,7 @@
  * @EGPU_JOB_ENABLE: slot on, or rescan
  * @EGPU_JOB_PRESENCE: read presence
  * @EGPU_JOB_LINK: operate the link
+ * @EGPU_JOB_TARGET: Target Link Speed as it was before
  * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
  *	it the same?
  */
@@ -82,6 +83,7 @@ enum egpu_job {
 	EGPU_JOB_ENABLE,
 	EGPU_JOB_PRESENCE,
 	EGPU_JOB_LINK,
+	EGPU_JOB_TARGET,
 	EGPU_JOB_RECOVERY,
 };
 
@@ -168,8 +170,8 @@ struct egpu_limit {
  * @vendor: of the device; 0: none was trained yet
  * @device: its id
  * @serial: its Device Serial Number, or 0
- * @width: lanes that came up, when they are fewer than both ends have: so many
- *	are wired; else 0
+ * @width: most lanes that came up, when they are fewer than both ends have: so
+ *	many are wired; else 0
  * @slow: a training did not make it faster, or cost the device: no more of them
  */
 struct egpu_trained {
@@ -193,6 +195,7 @@ struct egpu_trained {
  * @children: the ports below were asked to detach
  * @hold: a detach that ends in HELD
  * @ready: LINK: the port was READY when it began
+ * @empty: LINK: it was EMPTY, or DETACHED
  * @link_flags: LINK: EGPU_LINK_SET_*
  * @limit: LINK: the speed asked for, and for whom
  */
@@ -208,6 +211,7 @@ struct egpu_transaction {
 	bool children;
 	bool hold;
 	bool ready;
+	bool empty;
 	u32 link_flags;
 	struct egpu_limit limit;
 };
@@ -249,9 +253,12 @@ struct egpu_transaction {
  * @came_back: arrived after a detach, without having been seen to go
  * @parked: unbound, waits for the cable port
  * @kept: unbound by a detach that holds, waits for ATTACH
- * @dropped: the link went down in a link operation
+ * @linking: the link is being trained
+ * @dropped: it went down by that
  * @no_retrain: arrivals are not retrained
  * @limit: how fast the link may be
+ * @target_found: Target Link Speed before egpu changed it, tenths of GT/s
+ * @target_set: what egpu changed it to; 0: it did not
  * @trained: what training showed last
  * @no_return: the point of no return is passed
  * @failed_checks: of the last check
@@ -272,6 +279,7 @@ struct egpu_transaction {
  * @job_want: the job to run next
  * @job_seq: number of the job wanted last; results of older ones are dropped
  * @job_running: number of the job that runs, or ran last
+ * @job_active: it runs
  * @job_pinned: the job work holds a reference to the module
  * @job_error: errno of the last result
  * @job_reason: its reason
@@ -314,11 +322,14 @@ struct egpu_port {
 	bool came_back;
 	bool parked;
 	bool kept;
+	bool linking;
 	bool dropped;
 	bool no_retrain;
 	bool no_return;
 	bool job_pinned;
 	struct egpu_limit limit;
+	u32 target_found;
+	u32 target_set;
 	struct egpu_trained trained;
 	enum egpu_backend backend;
 	enum egpu_policy policy;
@@ -343,6 +354,7 @@ struct egpu_port {
 	enum egpu_job job_want;
 	u32 job_seq;
 	u32 job_running;
+	bool job_active;
 	int job_error;
 	enum egpu_reason job_reason;
 
@@ -376,6 +388,7 @@ bool egpu_port_is_below(const struct egpu_port *child,
 			const struct egpu_port *port);
 bool egpu_port_has_children(struct egpu_port *port);
 bool egpu_port_is_occupied(struct egpu_port *port);
+bool egpu_port_is_bound(struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);
@@ -461,6 +474,7 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port);
 bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
+bool egpu_boot_display_below(struct egpu_port *port);
 int egpu_detach_precheck(struct egpu_port *port,
 			 const struct egpu_accept *accept, bool force);
 
@@ -495,9 +509,11 @@ u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links,
 		   struct egpu_best *best);
 struct pci_dev *egpu_link_get(struct egpu_port *port, struct egpu_hop *link);
 void egpu_links_forget(struct egpu_port *port);
+u32 egpu_link_wired(struct egpu_port *port);
 
-/* train.c */
+/* linkset.c */
 enum egpu_bit egpu_job_link(struct egpu_port *port);
+void egpu_train_release(struct egpu_port *port);
 bool egpu_train_arrival(struct egpu_port *port);
 
 /* users.c */

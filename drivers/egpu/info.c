@@ -395,7 +395,7 @@ static void egpu_link_info_limits(struct egpu_port *port,
 	list->limit_speed = port->limit.speed;
 	list->limit_vendor = port->limit.vendor;
 	list->limit_device = port->limit.device;
-	list->wired_width = port->nr_gated ? port->trained.width : 0;
+	list->wired_width = egpu_link_wired(port);
 	list->reserved2 = 0;
 }
 

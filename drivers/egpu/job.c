@@ -151,6 +151,9 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 		return egpu_job_presence(port);
 	case EGPU_JOB_LINK:
 		return egpu_job_link(port);
+	case EGPU_JOB_TARGET:
+		egpu_train_release(port);
+		break;
 	case EGPU_JOB_RECOVERY:
 		return egpu_job_recovery(port);
 	case EGPU_JOB_NONE:
@@ -165,6 +168,7 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 
 	egpu_step_set(port, EGPU_STEP_NONE);
 	mutex_lock(&port->lock);
+	port->job_active = false;
 	if (!port->parked)
 		egpu_no_return_set(port, false);
 	if (seq == port->job_seq && bit != EGPU_BIT_COUNT)
@@ -194,9 +198,11 @@ void egpu_job_work(struct work_struct *work)
 	seq = port->job_seq;
 	port->job_want = EGPU_JOB_NONE;
 	port->job_running = seq;
+	port->job_active = true;
 	port->job_error = 0;
 	port->job_reason = EGPU_REASON_NONE;
-	scan = job != EGPU_JOB_NONE && !port->scanned;
+	scan = job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET &&
+	       !port->scanned;
 	mutex_unlock(&port->lock);
 
 	if (scan)

@@ -191,6 +191,10 @@ static bool egpu_links_are_fresh(struct egpu_port *port, struct pci_dev *end,
 {
 	u64 then = ends ? port->ends_ns : port->links_ns;
 
+	/* A bus that is being reset is not to be asked. */
+	if (port->links_end == end && then &&
+	    READ_ONCE(port->step) == EGPU_STEP_LINK_RESET)
+		return true;
 	return port->links_end == end && then &&
 	       ktime_get_ns() - then < EGPU_LINK_MS * NSEC_PER_MSEC;
 }

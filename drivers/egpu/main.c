@@ -138,6 +138,7 @@ static void egpu_stop(void)
 	}
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
 		id = port->id;
+		egpu_train_release(port);
 		egpu_release_held(port);
 	}
 	egpu_bus_exit();

@@ -275,8 +275,15 @@ int egpu_slot_reset(struct egpu_port *port, struct pci_dev *below)
 	int tries = EGPU_RESET_TRIES;
 	int ret = -ENODEV;
 
+	/* Where pciehp was and is no more, its slot is going, too. */
+	if (!service && READ_ONCE(port->backend) == EGPU_BACKEND_PCIEHP)
+		return -ENODEV;
 	if (!service || egpu_service_lock(service)) {
 		do {
+			ret = -ENODEV;
+			if (!device_is_registered(&below->dev) ||
+			    pci_dev_is_disconnected(below))
+				break;
 			ret = pci_reset_bus(below);
 			if (ret == -EAGAIN)
 				msleep(EGPU_TRYLOCK_MS);

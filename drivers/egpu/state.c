@@ -155,8 +155,7 @@ static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 		return !port->parked;
 	/* A job that runs has its say first; its end asks again. */
 	if (bit == EGPU_BIT_LINK)
-		return port->job_want != EGPU_JOB_NONE ||
-		       port->step != EGPU_STEP_NONE;
+		return port->job_want != EGPU_JOB_NONE || port->job_active;
 	return bit == EGPU_BIT_FORGET && egpu_state_holds(port) &&
 	       (port->state == EGPU_STATE_EMPTY ||
 		port->state == EGPU_STATE_READY ||

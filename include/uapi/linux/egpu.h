@@ -704,7 +704,7 @@ struct egpu_link_info {
 #define EGPU_LINK_SET_AUTONOMOUS (1U << 3)
 /* Although a driver is bound. The worst case is the device's loss. */
 #define EGPU_LINK_SET_LIVE	(1U << 4)
-/* Only remember the limit: it holds from the next arrival on. */
+/* Only remember the limit: it holds from the next check of an arrival on. */
 #define EGPU_LINK_SET_LATER	(1U << 5)
 #define EGPU_LINK_SET_FLAGS \
 	(EGPU_LINK_SET_SPEED | EGPU_LINK_SET_RETRAIN | EGPU_LINK_SET_FIXED | \
@@ -734,11 +734,15 @@ struct egpu_link_info {
  * reset. A link that goes down costs the device: pciehp removes it, and the
  * port is LOST with EGPU_REASON_LINK_SET. EMPTY, DETACHED: only the target is
  * set. The limit is kept when the transaction succeeds, and holds for each
- * arrival until it is set again or the module is unloaded.
+ * arrival until it is set again, the port is forgotten or the module is
+ * unloaded; then the port has the Target Link Speed again that it had before. A
+ * target that somebody else lowered (firmware, the kernel's bandwidth
+ * controller) is exceeded by SPEED alone, not by RETRAIN, nor for an arrival.
  *
  * Results: 0, EIO (another speed than asked for), ETIMEDOUT (training did not
  * end in the second that the specification gives), ENODEV (lost), ECANCELED,
- * EBUSY (a driver is bound, or CXL memory is in use), EOPNOTSUPP (a tunnelled
+ * EBUSY (a driver is bound below, CXL memory is in use, or the kernel recovers
+ * from an error), EOPNOTSUPP (a tunnelled
  * link; a speed that an end cannot do; before PCIe 2.0). Needs CAP_SYS_ADMIN.
  *
  * Errors: ENOENT, EBUSY a transaction runs, or a driver is bound and LIVE is
@@ -828,7 +832,8 @@ struct egpu_accepted {
  *
  * Errors: ENOENT, EBUSY another transaction runs (or, with EGPU_DETACH_CHECK,
  * users), ENODEV nothing is there to detach, EOPNOTSUPP not tracked, EPERM
- * boot display. With EGPU_DETACH_HOLD EOPNOTSUPP also: there are ports below.
+ * boot display. With EGPU_DETACH_HOLD EOPNOTSUPP also: there are ports below;
+ * ENODEV also: there is no GPU to hold.
  */
 struct egpu_detach {
 	__u32 size;
