@@ -195,14 +195,14 @@ static void print_now(const struct view *view,
 		       view->link.width, verdict->seen);
 }
 
-static void print_limits(const struct view *view)
+static void print_limits(const struct view *view,
+			 const struct link_verdict *verdict)
 {
 	const struct egpu_cooling *cooling = &view->cooling;
 	uint32_t kernel = view_kernel_limit(view);
 	uint32_t limit = view->about.limit_speed;
 
-	if (limit && view_limit_why(view) && view->link.known &&
-	    view->link.speed > limit)
+	if (limit && view_limit_why(view) && verdict->speed > limit)
 		printf("  from the next attach on: at most %gGT/s (%s)\n",
 		       limit / 10.0, view_limit_why(view));
 	if (kernel)
@@ -228,7 +228,7 @@ static void print_hop(struct ctl *ctl, const struct view *view, int i,
 			print_now(view, verdict);
 		print_ends(hop, verdict);
 		if (verdict)
-			print_limits(view);
+			print_limits(view, verdict);
 		print_payload(hop);
 	}
 	print_remarks(hop);

@@ -10,15 +10,24 @@
 #include "ctl.h"
 #include "../lib/internal.h"	/* files below a root */
 
-static bool has_driver(const struct view *view)
+/* Who would lose a device: the GPU's driver before those of others. NULL: none */
+static const char *bound_driver(const struct view *view)
 {
+	const char *found = NULL;
 	int i;
 
-	for (i = 0; i < view->nr_functions; i++)
-		if ((view->functions[i].flags & EGPU_FUNCTION_BOUND) &&
-		    !(view->functions[i].flags & EGPU_FUNCTION_HELD))
-			return true;
-	return false;
+	for (i = 0; i < view->nr_functions; i++) {
+		const struct egpu_function *f = &view->functions[i];
+
+		if ((f->flags & EGPU_FUNCTION_BOUND) &&
+		    !(f->flags & EGPU_FUNCTION_HELD) &&
+		    (!found || f == view->gpu))
+			found = *f->driver ? f->driver : "a driver";
+	}
+	if (!found && (view->info.state == EGPU_STATE_READY ||
+		       view->info.state == EGPU_STATE_BINDING))
+		return "a driver, or soon one,";
+	return found;
 }
 
 /* Only root hears EPERM for this reason; it may also lack the capability. */
@@ -52,11 +61,10 @@ static enum exit_code check_link(struct ctl *ctl, const struct view *view,
 /* A driver is bound: the worst case is told before it can happen. */
 static enum exit_code consent(struct ctl *ctl, const struct view *view)
 {
-	const char *driver = view->gpu && *view->gpu->driver ?
-			     view->gpu->driver : "a driver";
+	const char *driver = bound_driver(view);
 	char hint[160];
 
-	if (!has_driver(view))
+	if (!driver)
 		return EXIT_DONE;
 	if (!given(ctl, OPT_LIVE)) {
 		snprintf(hint, sizeof(hint), "egpuctl link %s %s%s%s --live",

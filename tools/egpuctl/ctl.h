@@ -450,7 +450,7 @@ enum worth {
  * @width: likewise
  * @text: @kind in words; empty: none
  * @best_text: @best in words
- * @seen: with WORTH_IDLE: "16GT/s seen at 12:01"
+ * @seen: with WORTH_IDLE: "16GT/s seen at 12:01", or its limit
  */
 struct link_verdict {
 	enum worth kind;
@@ -459,7 +459,7 @@ struct link_verdict {
 	unsigned int width;
 	char text[128];
 	char best_text[128];
-	char seen[64];
+	char seen[96];
 };
 
 void view_verdict(const struct view *view, struct link_verdict *verdict);

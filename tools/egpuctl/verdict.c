@@ -12,6 +12,7 @@
 struct facts {
 	bool bound;
 	bool watched;		/* seen before a driver could lower it */
+	bool capped;		/* it was faster, before the limit */
 	uint32_t speed;
 	unsigned int width;
 	uint32_t limit;		/* 0: none */
@@ -61,6 +62,16 @@ const char *view_limit_why(const struct view *view)
 	return limit == view->max_speed ? "configuration" : "until reboot";
 }
 
+/* What was seen before the port was limited does not come back. */
+static void cap(const struct egpu_link *link, struct facts *facts)
+{
+	if (!facts->limit || facts->speed <= facts->limit ||
+	    !link->target_speed || link->target_speed > facts->limit)
+		return;
+	facts->capped = link->speed < facts->speed;
+	facts->speed = link->speed > facts->limit ? link->speed : facts->limit;
+}
+
 static void find_facts(const struct view *view, struct facts *facts)
 {
 	const struct egpu_link *link = &view->link;
@@ -83,6 +94,7 @@ static void find_facts(const struct view *view, struct facts *facts)
 		facts->limit = kernel;
 		facts->why = "the kernel's bandwidth controller";
 	}
+	cap(link, facts);
 }
 
 static enum worth judge(const struct view *view, const struct facts *facts)
@@ -156,13 +168,18 @@ static void describe(const struct view *view, const struct facts *facts,
 	}
 }
 
-/* "16GT/s seen at 12:01" */
+/* "16GT/s seen at 12:01", "limited to 8GT/s (guard)" */
 static void seen_text(const struct view *view, const struct facts *facts,
 		      char *buf, size_t size)
 {
 	const struct egpu_link *link = &view->link;
 	char when[24];
 
+	if (facts->capped) {
+		snprintf(buf, size, "limited to %gGT/s (%s)",
+			 facts->limit / 10.0, facts->why);
+		return;
+	}
 	minute_text(view->about.best_ns, when);
 	if (facts->speed == link->speed)
 		snprintf(buf, size, "x%u seen at %s", facts->width, when);
@@ -177,7 +194,7 @@ static void seen_text(const struct view *view, const struct facts *facts,
 void view_verdict(const struct view *view, struct link_verdict *verdict)
 {
 	const struct egpu_link *link = &view->link;
-	struct facts facts;
+	struct facts facts = { 0 };
 
 	memset(verdict, 0, sizeof(*verdict));
 	if (link->asleep || link->tunnelled) {

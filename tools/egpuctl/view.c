@@ -111,7 +111,8 @@ static void get_link(struct ctl *ctl, struct view *view, unsigned int what)
 		view->max_speed = (uint32_t)port->max_speed;
 	if (view_key(view, &key))
 		learned_find(learned_of(ctl), &key, &view->learned);
-	if ((what & VIEW_ENDS) || (view->link.target_speed &&
+	if ((what & VIEW_ENDS) ||
+	    (view->link.target_speed &&
 	     view->link.target_speed < view->link.ends_speed))
 		egpu_cooling(&address, &view->cooling);
 }
