@@ -126,7 +126,9 @@ void apply_limit(struct ctl *ctl, struct egpu_port_info *info,
 	}
 	speed_text(limit.speed, speed);
 	if (ret)
-		change->code = fail_errno(ctl, ret, "limit", info);
+		change->code = ret == -EPERM ?
+			       link_forbidden(ctl, info, "limit") :
+			       fail_errno(ctl, ret, "limit", info);
 	else if (limit.speed)
 		snprintf(change->what, sizeof(change->what), "limit %s (%s)",
 			 speed, limit.why);

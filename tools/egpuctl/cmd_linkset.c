@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl.h"
-#include "../lib/internal.h"	/* files below a root */
 
 /* Who would lose a device: the GPU's driver before those of others. NULL: none */
 static const char *bound_driver(const struct view *view)
@@ -28,16 +26,6 @@ static const char *bound_driver(const struct view *view)
 		       view->info.state == EGPU_STATE_BINDING))
 		return "a driver, or soon one,";
 	return found;
-}
-
-/* Only root hears EPERM for this reason; it may also lack the capability. */
-static bool is_locked_down(void)
-{
-	char *text = egpu_read(egpu_roots.sysfs, "kernel/security/lockdown");
-	bool locked = text && !strstr(text, "[none]");
-
-	free(text);
-	return locked && !geteuid();
 }
 
 /* Refusals that need no try. */
@@ -111,11 +99,7 @@ static enum exit_code training_failed(struct ctl *ctl,
 		return fail(ctl, EXIT_FAILED, "egpuctl show", info,
 			    "stopped watching; the training goes on");
 	case -EPERM:
-		return is_locked_down() ?
-		       fail(ctl, EXIT_PERMISSION, NULL, info,
-			    "%s: the kernel is locked down (Secure Boot)",
-			    ctl->arg[1]) :
-		       fail_errno(ctl, ret, ctl->arg[1], info);
+		return link_forbidden(ctl, info, ctl->arg[1]);
 	case -EIO:
 		return fail(ctl, EXIT_FAILED, NULL, info,
 			    "the link did not reach the speed; %s", now);

@@ -652,6 +652,10 @@ struct link_change {
  */
 int link_train(struct ctl *ctl, const struct egpu_port_info *port,
 	       struct link_change *change);
+/* -EPERM in words: no root, or a kernel that is locked down. */
+enum exit_code link_forbidden(struct ctl *ctl,
+			      const struct egpu_port_info *port,
+			      const char *what);
 enum exit_code link_retrain(struct ctl *ctl,
 			    const struct egpu_port_info *port);
 enum exit_code link_speed(struct ctl *ctl, const struct egpu_port_info *port);

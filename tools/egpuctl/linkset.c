@@ -4,9 +4,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
+#include "../lib/internal.h"	/* files below a root */
 
 struct training {
 	struct ctl *ctl;
@@ -99,6 +102,26 @@ static void on_event(const struct egpu_event *event, void *arg)
 				      step_json(training, event));
 	if (!change->quiet)
 		tell_link(training, event);
+}
+
+/* Only root hears EPERM for this reason; it may also lack the capability. */
+static bool is_locked_down(void)
+{
+	char *text = egpu_read(egpu_roots.sysfs, "kernel/security/lockdown");
+	bool locked = text && !strstr(text, "[none]");
+
+	free(text);
+	return locked && !geteuid();
+}
+
+enum exit_code link_forbidden(struct ctl *ctl,
+			      const struct egpu_port_info *port,
+			      const char *what)
+{
+	if (!is_locked_down())
+		return fail_errno(ctl, -EPERM, what, port);
+	return fail(ctl, EXIT_PERMISSION, NULL, port,
+		    "%s: the kernel is locked down (Secure Boot)", what);
 }
 
 int link_train(struct ctl *ctl, const struct egpu_port_info *port,
