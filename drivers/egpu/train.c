@@ -78,7 +78,8 @@ static int egpu_train_wait(struct egpu_train *train, bool up)
 
 /*
  * A leftover makes 6.12's quirk for links that failed misread the next training;
- * of a link that is down it is what that quirk goes by. Where the kernel's bandwidth controller has the interrupt, the bit is its own.
+ * of a link that is down it is what that quirk goes by. Where the kernel's
+ * bandwidth controller has the interrupt, the bit is its own.
  */
 static void egpu_train_clear_lbms(struct egpu_train *train)
 {
