@@ -4,6 +4,7 @@
  * then, and at each loss; a link that has too many is slowed down one speed, a
  * few times at most, and never made faster. Each step is told and remembered.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static void tell_json(const struct guard *guard, const struct watched *w,
 		 w->key.device);
 	put_int(o, "schema", JSON_SCHEMA);
 	put_time(o, "time", monotonic_ns());
+	put_int(o, "mono_ns", (int64_t)monotonic_ns());
 	put_text(o, "event", line->event);
 	put_int(o, "port", w->port);
 	put_text(o, "path", *w->key.path ? w->key.path : NULL);
@@ -99,7 +101,8 @@ static void tell_json(const struct guard *guard, const struct watched *w,
 					 : NULL);
 	put_int(o, "steps", w->guarded.steps);
 	put_int(o, "max_steps", guard->rule.steps);
-	put_text(o, "error", line->error ? strerror(-line->error) : NULL);
+	put_text(o, "error", line->error ? strerrorname_np(-line->error)
+					 : NULL);
 	print_json(o, false);
 	json_object_put(o);
 }
