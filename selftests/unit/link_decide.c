@@ -378,21 +378,21 @@ static const struct {
 	void (*run)(void);
 } tests[] = {
 	{ "clean", "the fastest clean speed is kept", test_clean },
-	{ "dirty", "when none is clean, the one with the fewest errors; one "
-	  "that lost the device never", test_dirty },
+	{ "dirty", "none is clean: the fewest errors, never a lost device",
+	  test_dirty },
 	{ "outcomes", "what a trial shows, from clean to not reached",
 	  test_outcomes },
 	{ "command", "a speed is as good as its worst trial", test_command },
-	{ "storm", "guard steps down, waits in between, stops, and says so "
-	  "once", test_storm },
+	{ "storm", "guard steps down, waits in between, stops, says so once",
+	  test_storm },
 	{ "rate", "more errors than allowed, no fewer", test_rate },
 	{ "drops", "losses within the time count, older ones do not",
 	  test_drops },
 	{ "unplugged", "a cable that is pulled is no drop", test_unplugged },
 	{ "hold_off", "nothing is done for a while after a step",
 	  test_hold_off },
-	{ "limits", "what a link may run at; steps count anew when a limit is "
-	  "lifted", test_limits },
+	{ "limits", "what a link may run at; a lifted limit: steps anew",
+	  test_limits },
 	{ "rates", "errors are what came since the first reading", test_rates },
 	{ "restart", "counters that begin anew are never negative or huge",
 	  test_restart },

@@ -420,7 +420,9 @@ static enum exit_code find_top(struct qualify *q)
 	q->top = q->view.link.ends_speed;
 	port = config_port_find(&q->ctl->config, q->view.path);
 	if (port && port->max_speed > 0 && (uint32_t)port->max_speed < q->top)
-		q->own = q->top = (uint32_t)port->max_speed;
+		q->own = (uint32_t)port->max_speed;
+	if (q->own)
+		q->top = q->own;
 	return q->top ? EXIT_DONE :
 	       fail(q->ctl, EXIT_FAILED, NULL, &q->info,
 		    "it is not known what the link of port %s can do",

@@ -14,7 +14,7 @@ void qualify_clear_line(struct qualify *q)
 	fflush(stdout);
 }
 
-static const char *outcome_name(enum outcome outcome)
+static const char *outcome_name(enum outcome what)
 {
 	static const char * const names[] = {
 		[OUTCOME_CLEAN] = "clean",
@@ -25,7 +25,7 @@ static const char *outcome_name(enum outcome outcome)
 		[OUTCOME_NOT_REACHED] = "not-reached",
 	};
 
-	return names[outcome];
+	return names[what];
 }
 
 /* "312 correctable, 1 fatal in 60 s" */
@@ -46,13 +46,13 @@ static void count_text(const struct trial *t, char *buf, size_t size)
 		 t->seconds);
 }
 
-static void outcome_text(const struct trial *t, enum outcome outcome,
+static void outcome_text(const struct trial *t, enum outcome what,
 			 char *buf, size_t size)
 {
 	char counts[96];
 
 	count_text(t, counts, sizeof(counts));
-	switch (outcome) {
+	switch (what) {
 	case OUTCOME_CLEAN:
 		snprintf(buf, size, t->count[EGPU_AER_CORRECTABLE] ?
 			 "clean: %s" : "clean", counts);
