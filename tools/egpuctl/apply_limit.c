@@ -112,6 +112,10 @@ void apply_limit(struct ctl *ctl, struct egpu_port_info *info,
 	int ret = 0;
 
 	memset(change, 0, sizeof(*change));
+	/* somebody has it in hand: qualify, which sets the limit at its end */
+	if (info->state == EGPU_STATE_HELD &&
+	    info->reason == EGPU_REASON_UNBOUND)
+		return;
 	view_get(ctl, info, 0, &view);
 	limit = wanted(ctl, &view, &link);
 	if (!limit.wanted || view.nr_hops < 0 || view.link.tunnelled ||
