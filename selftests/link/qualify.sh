@@ -112,6 +112,21 @@ bursts() {
 	ends 8 8 0
 }
 
+prove -t 60 under_load "errors that come under load only"
+under_load() {
+	local before
+	one
+	sim_set f/p/gpu ber "16 0.005 load"
+	before=$(counted)
+	nap 1
+	[ $(($(counted) - before)) -le 2 ]
+	qualify --seconds 0.6
+	is "${Q[tried]}" "16 8"
+	[ "${Q[errors.16]}" -ge 3 ]
+	[ "${Q[errors.16]}" -le $(($(counted) - before)) ]
+	ends 8 8 0
+}
+
 # at_work: it measures
 at_work() {
 	[ "$(sim_driver f/p/gpu)" = egpu ] && sim_is f/p link "L0 16*"
