@@ -53,7 +53,7 @@ attaches() {
 	done
 	sim_live f
 	mkdir -p /etc/egpu
-	printf '[defaults]\nquarantine = 0/60s\n' > /etc/egpu/egpu.conf
+	printf '[defaults]\nquarantine = no\n' > /etc/egpu/egpu.conf
 	egpuctl apply > "$KTAP_TMP/apply"
 	for ((round = 0; round < ROUNDS; round++)); do
 		for p in $(ports); do sim_put "$p/gpu"; done
