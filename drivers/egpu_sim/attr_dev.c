@@ -27,6 +27,7 @@ SIM_POWER(dev, max_width, max_width, OUT, 1, 32);
 SIM_HEX(dev, dead_lanes, dead_lanes, ALWAYS, U32_MAX);
 SIM_RATE(dev, untrainable_above, untrainable_above, ALWAYS, 0);
 SIM_RATE(dev, unrecoverable_above, unrecoverable_above, ALWAYS, 0);
+SIM_RATE(dev, detect_speed, detect_speed, ALWAYS, 0);
 SIM_NUMBER(dev, link_up_try, link_up_try, ALWAYS, 1, U32_MAX);
 SIM_NUMBER(dev, recovery_failures, recovery_failures, ALWAYS, 0, U32_MAX);
 SIM_VALUE(dev, error_limit, error_limit, ALWAYS, NUMBER, 0, U32_MAX, NULL,
@@ -361,6 +362,7 @@ struct configfs_attribute *sim_dev_attrs[] = {
 	&sim_attr_dead_lanes,
 	&sim_attr_untrainable_above,
 	&sim_attr_unrecoverable_above,
+	&sim_attr_detect_speed,
 	&sim_attr_link_up_try,
 	&sim_attr_recovery_failures,
 	&sim_attr_ber,

@@ -224,9 +224,12 @@ static void sim_link_changed(struct sim_port *port)
 static void sim_link_up(struct sim_port *port, bool tell)
 {
 	struct sim_dev *dev = port->card;
+	u32 speed = sim_link_speed(port);
 
+	if (dev->detect_speed)
+		speed = min(speed, dev->detect_speed);
 	dev->ready_at = ktime_add_ms(ktime_get(), dev->ready_ms);
-	sim_link_set(port, sim_link_speed(port), sim_link_width(port, dev));
+	sim_link_set(port, speed, sim_link_width(port, dev));
 	sim_link_enter(port, SIM_L0);
 	port->stats.ups++;
 	if (tell)

@@ -121,6 +121,7 @@ struct sim_ber {
  *	Detect fails; 0: no such trouble
  * @unrecoverable_above: code; Recovery does not change to a higher speed; 0: it
  *	does
+ * @detect_speed: code; training from Detect ends there at most; 0: no limit
  * @link_up_try: the link comes up at the Nth try
  * @recovery_failures: so many of the next Recoveries fail
  * @ber: by speed code
@@ -152,6 +153,7 @@ struct sim_dev {
 	u32 dead_lanes;
 	u32 untrainable_above;
 	u32 unrecoverable_above;
+	u32 detect_speed;
 	u32 link_up_try;
 	u32 recovery_failures;
 	struct sim_ber ber[SIM_SPEEDS];

@@ -371,6 +371,18 @@ unrecoverable() {
 	sim_expect f/p link "L0 16.0 GT/s x4"
 }
 
+prove detect_speed "a link that is slow after Detect, and gets up by Recovery"
+detect_speed() {
+	up
+	sim_set f/p/d detect_speed 5
+	sim_pull f/p/d
+	sim_put f/p/d
+	sim_expect f/p link "L0 5.0 GT/s x4"
+	retrain
+	sim_expect f/p link "L0 16.0 GT/s x4"
+	stat ups 2
+}
+
 prove dies "a Recovery that fails, and no lane that works: it is gone for good"
 dies() {
 	up

@@ -244,6 +244,7 @@ defaults() {
 		max_width 16
 		untrainable_above none
 		unrecoverable_above none
+		detect_speed none
 		link_up_try 1
 		recovery_failures 0
 		error_limit 1000
