@@ -313,8 +313,8 @@ not_live() {
 	is "$(get f/p limit)" "0 0000:0000"
 }
 
-prove hold "DETACH that holds: HELD, unbound; trained without LIVE; ATTACH brings it back"
-hold() {
+prove holds "DETACH that holds: HELD, unbound; trained without LIVE; ATTACH brings it back"
+holds() {
 	local at
 	ready_one
 	at=$(sim_addr f/p/gpu)
@@ -339,24 +339,19 @@ hold() {
 	await f/p READY
 }
 
-prove hold_busy "a GPU that is used is not held: EBUSY"
-hold_busy() {
+prove holds_busy "a GPU that is used is not held: EBUSY"
+holds_busy() {
 	local node
 	ready_one
 	node=$(node "$(sim_addr f/p/gpu)" renderD)
-	hold_open "$node"
+	hold "$node"
 	like "$(es f/p hold || :)" "end EBUSY"
 	await f/p READY
 	sim_bound f/p/gpu
 }
 
-hold_open() {
-	sleep 1000 < "$1" &
-	wait_for 5 eval '[ "$(readlink /proc/'"$!"'/fd/0)" = '"$1"' ]'
-}
-
-prove hold_cable "a cable port holds nothing: EOPNOTSUPP"
-hold_cable() {
+prove holds_cable "a cable port holds nothing: EOPNOTSUPP"
+holds_cable() {
 	sim_fabric f
 	# shellcheck disable=SC2086 # words
 	sim_port f/p $FAST buses=8 mem_window=8M prefetch_window=2G
