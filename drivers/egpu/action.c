@@ -18,9 +18,23 @@ static void egpu_act_stop(struct egpu_port *port)
 	egpu_transaction_end(port, parked ? 0 : ENODEV, EGPU_REASON_REMOVED);
 }
 
+static bool egpu_txn_is_link(struct egpu_port *port)
+{
+	return port->txn.kind == EGPU_TRANSACTION_LINK;
+}
+
+/* A link operation that something else comes before has its turn afterwards. */
+static void egpu_link_later(struct egpu_port *port)
+{
+	if (egpu_txn_is_link(port))
+		set_bit(EGPU_BIT_LINK, port->pending);
+}
+
 static void egpu_act_check(struct egpu_port *port)
 {
-	clear_bit(EGPU_BIT_ATTACH, &port->pending);
+	clear_bit(EGPU_BIT_ATTACH, port->pending);
+	port->dropped = false;
+	egpu_link_later(port);
 	if (port->state == EGPU_STATE_DETACHING) {
 		egpu_transaction_end(port, port->job_error ?: ECANCELED,
 				     port->job_reason);
@@ -76,9 +90,9 @@ static void egpu_act_waiting(struct egpu_port *port)
 	port->reason = port->job_reason;
 	port->admit = false;
 	egpu_event_state(port, port->state, port->state);
-	if (port->txn.kind == EGPU_TRANSACTION_DETACH)
-		return;
-	egpu_transaction_end(port, EIO, port->reason);
+	if (port->txn.kind != EGPU_TRANSACTION_DETACH &&
+	    !egpu_txn_is_link(port))
+		egpu_transaction_end(port, EIO, port->reason);
 }
 
 static void egpu_event_users(struct egpu_port *port)
@@ -134,12 +148,18 @@ static void egpu_act_ready(struct egpu_port *port)
 		port->counters.mends++;
 	port->counters.attaches++;
 	port->admit = false;
+	port->kept = false;
+	port->dropped = false;
 	port->came_back = false;
 	port->resumed = false;
 	port->ignored_checks = 0;
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
-	if (port->txn.kind != EGPU_TRANSACTION_DETACH)
+	if (egpu_txn_is_link(port)) {
+		egpu_job_drop(port);
+		egpu_link_later(port);
+	} else if (port->txn.kind != EGPU_TRANSACTION_DETACH) {
 		egpu_transaction_end(port, 0, EGPU_REASON_NONE);
+	}
 }
 
 static void egpu_act_detached(struct egpu_port *port)
@@ -158,6 +178,8 @@ static void egpu_empty(struct egpu_port *port, enum egpu_reason reason)
 {
 	egpu_job_drop(port);
 	port->admit = false;
+	port->kept = false;
+	port->dropped = false;
 	port->reason = reason;
 	port->failed_checks = 0;
 	port->came_back = false;
@@ -168,11 +190,14 @@ static void egpu_act_loss(struct egpu_port *port)
 {
 	egpu_job_drop(port);
 	port->admit = false;
-	port->reason = EGPU_REASON_LINK_DOWN;
+	port->kept = false;
+	port->reason = port->dropped || port->linking ? EGPU_REASON_LINK_SET :
+							EGPU_REASON_LINK_DOWN;
+	port->dropped = false;
 	port->counters.losses++;
 	port->loss_ns[port->loss_next] = ktime_get_ns();
 	port->loss_next = (port->loss_next + 1) % EGPU_QUARANTINE_LOSSES_MAX;
-	egpu_transaction_end(port, ENODEV, EGPU_REASON_LINK_DOWN);
+	egpu_transaction_end(port, ENODEV, port->reason);
 	if (!port->nr_gated)
 		egpu_state_post(port, EGPU_BIT_EMPTIED);
 }
@@ -248,6 +273,8 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
+	if (egpu_txn_is_link(port) && !test_bit(EGPU_BIT_LINK, port->pending))
+		egpu_job_drop(port);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
 }
@@ -261,6 +288,9 @@ static void egpu_act_forget(struct egpu_port *port)
 	port->scanned = false;
 	WRITE_ONCE(port->tracked, false);
 	port->admit = false;
+	memset(&port->limit, 0, sizeof(port->limit));
+	if (port->target_set)
+		egpu_job_start(port, EGPU_JOB_TARGET);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
 	egpu_event_prepare(&event, port, EGPU_EVENT_PORT_REMOVED);
 	egpu_event_send(port, &event);
@@ -344,7 +374,7 @@ static void egpu_act_scan_again(struct egpu_port *port)
 
 static void egpu_act_release_keep(struct egpu_port *port)
 {
-	set_bit(EGPU_BIT_FORGET, &port->pending);
+	set_bit(EGPU_BIT_FORGET, port->pending);
 	egpu_act_release(port);
 }
 
@@ -361,7 +391,7 @@ static void egpu_act_left(struct egpu_port *port)
 
 static void egpu_act_emptied(struct egpu_port *port)
 {
-	egpu_empty(port, EGPU_REASON_LINK_DOWN);
+	egpu_empty(port, port->reason);
 }
 
 static void egpu_act_reset(struct egpu_port *port)
@@ -387,7 +417,37 @@ static void egpu_act_succeed(struct egpu_port *port)
 
 static void egpu_act_absent(struct egpu_port *port)
 {
+	port->kept = false;
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_NONE);
+}
+
+static void egpu_act_hold(struct egpu_port *port)
+{
+	port->kept = true;
+	port->reason = EGPU_REASON_UNBOUND;
+	egpu_no_return_set(port, false);
+	egpu_transaction_end(port, 0, port->reason);
+}
+
+static void egpu_act_train(struct egpu_port *port)
+{
+	atomic_set(&port->cancel, 0);
+	port->dropped = false;
+	port->txn.ready = port->state == EGPU_STATE_READY;
+	port->txn.empty = port->state == EGPU_STATE_EMPTY ||
+			  port->state == EGPU_STATE_DETACHED;
+	egpu_job_start(port, EGPU_JOB_LINK);
+}
+
+/* The state's reason is what it was. */
+static void egpu_act_linked(struct egpu_port *port)
+{
+	if (port->txn.ready)
+		egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
+	egpu_transaction_end(port, port->job_error, port->job_reason);
+	/* What appeared meanwhile was not looked at. */
+	if (!port->scanned)
+		egpu_job_start(port, EGPU_JOB_SCAN);
 }
 
 /* A function for each name that the table may say. */
@@ -427,6 +487,9 @@ static void (* const egpu_actions[EGPU_ACT_COUNT])(struct egpu_port *port) = {
 	[EGPU_ACT_CANCEL_JOB] = egpu_act_cancel_job,
 	[EGPU_ACT_SUCCEED] = egpu_act_succeed,
 	[EGPU_ACT_ABSENT] = egpu_act_absent,
+	[EGPU_ACT_HOLD] = egpu_act_hold,
+	[EGPU_ACT_TRAIN] = egpu_act_train,
+	[EGPU_ACT_LINKED] = egpu_act_linked,
 };
 
 /**

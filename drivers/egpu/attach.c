@@ -195,12 +195,12 @@ static bool egpu_config_is_sane(struct pci_dev *pdev)
 	       class >> 8 == pdev->class;
 }
 
-static u32 egpu_check_functions(struct egpu_port *port)
+static u32 egpu_check_held(struct egpu_port *port)
 {
 	struct egpu_fn *fn;
 	u32 failed = 0;
 
-	guard(mutex)(&port->lock);
+	lockdep_assert_held(&port->lock);
 	list_for_each_entry(fn, &port->functions, node) {
 		if (!fn->hold)
 			continue;
@@ -209,6 +209,18 @@ static u32 egpu_check_functions(struct egpu_port *port)
 		else if (!egpu_bars_match(fn))
 			failed |= EGPU_CHECK_BAR;
 	}
+	return failed;
+}
+
+/* What is held without a driver of its own does not keep the port awake. */
+static u32 egpu_check_functions(struct egpu_port *port)
+{
+	u32 failed;
+
+	pm_runtime_get_sync(&port->pdev->dev);
+	scoped_guard(mutex, &port->lock)
+		failed = egpu_check_held(port);
+	pm_runtime_put(&port->pdev->dev);
 	return failed;
 }
 
@@ -249,10 +261,13 @@ static enum egpu_bit egpu_check_decide(struct egpu_port *port, u32 failed)
 	egpu_check_tell(port, failed);
 	if (!port->admit && egpu_is_quarantined(port))
 		return EGPU_BIT_QUARANTINE;
-	if (failed & ~port->ignored_checks)
+	/* A link that is not as good as it could be holds nobody back. */
+	if (failed & ~port->ignored_checks & ~EGPU_CHECK_LINK)
 		port->job_reason = EGPU_REASON_CHECK_FAILED;
 	else if (port->admit)
 		return EGPU_BIT_DONE;
+	else if (port->kept)
+		port->job_reason = EGPU_REASON_UNBOUND;
 	else if (port->came_back)
 		port->job_reason = EGPU_REASON_NOT_REMOVED;
 	else if (port->policy == EGPU_POLICY_MANUAL)
@@ -291,8 +306,9 @@ static void egpu_rebind(struct egpu_port *port)
  * egpu_job_check() - check what is held, and decide on its admission
  * @port: the port
  *
- * Configuration space sane, memory BARs in order; the link's turn comes with
- * link operations. Unassigned I/O BARs and expansion ROMs are no reason.
+ * Configuration space sane, memory BARs in order, the link as good as both ends
+ * can do; it is trained once more if not. Unassigned I/O BARs and expansion ROMs
+ * are no reason.
  */
 enum egpu_bit egpu_job_check(struct egpu_port *port)
 {
@@ -304,8 +320,8 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 	egpu_slot_look(port);
 	egpu_scan_review(port);
 	failed = egpu_check_functions(port);
-	if (!failed)
-		egpu_links_look(port);
+	if (!failed && !egpu_port_is_bound(port) && !egpu_train_arrival(port))
+		failed = EGPU_CHECK_LINK | egpu_check_functions(port);
 	if (!READ_ONCE(port->nr_gated))
 		egpu_rebind(port);
 

@@ -160,6 +160,9 @@ static bool egpu_bus_is_loss(struct egpu_port *port)
 	struct egpu_fn *fn;
 
 	lockdep_assert_held(&port->lock);
+	/* The link may be up again already. */
+	if (port->dropped)
+		return true;
 	list_for_each_entry(fn, &port->functions, node)
 		if (fn->gated && !egpu_fn_is_absent(port, fn->pdev))
 			return false;

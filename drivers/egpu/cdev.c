@@ -10,11 +10,13 @@
 #include <linux/pci.h>
 #include <linux/pid.h>
 #include <linux/poll.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "cdev.h"
+#include "link_regs.h"
 
 /* May a transaction begin? The port is locked. */
 static long egpu_may_begin(struct egpu_port *port)
@@ -87,6 +89,15 @@ static struct egpu_accept *egpu_accept_read(const struct egpu_detach *detach)
 	return ERR_PTR(ret);
 }
 
+/* Is there a GPU that can be held? The port is locked. */
+static bool egpu_may_hold(struct egpu_port *port)
+{
+	return port->nr_gated && (port->state == EGPU_STATE_HELD ||
+				  port->state == EGPU_STATE_BINDING ||
+				  port->state == EGPU_STATE_READY ||
+				  port->state == EGPU_STATE_FAULT);
+}
+
 /* Takes over *@accept when it succeeds. The port is locked. */
 static long egpu_detach_begin(struct egpu_port *port,
 			      struct egpu_detach *detach,
@@ -99,9 +110,12 @@ static long egpu_detach_begin(struct egpu_port *port,
 		return ret;
 	if (empty && !children && list_empty(&port->functions))
 		return -ENODEV;
+	if (detach->flags & EGPU_DETACH_HOLD && !egpu_may_hold(port))
+		return -ENODEV;
 	if (!egpu_transaction_begin(port, EGPU_TRANSACTION_DETACH))
 		return -ENODEV;
 	port->txn.force = detach->flags & EGPU_DETACH_FORCE;
+	port->txn.hold = detach->flags & EGPU_DETACH_HOLD;
 	port->txn.wait_ms = detach->wait_ms;
 	if (detach->wait_ms != EGPU_WAIT_FOREVER)
 		port->txn.deadline_ns = ktime_get_ns() +
@@ -125,7 +139,10 @@ static long egpu_detach_port(struct egpu_port *port, struct egpu_detach *detach)
 	}
 	detach->transaction = 0;
 	children = egpu_port_has_children(port);
-	ret = egpu_detach_precheck(port, accept, true);
+	if (children && detach->flags & EGPU_DETACH_HOLD)
+		ret = -EOPNOTSUPP;
+	else
+		ret = egpu_detach_precheck(port, accept, true);
 	if (!ret && detach->flags & EGPU_DETACH_CHECK) {
 		mutex_lock(&port->lock);
 		ret = egpu_may_begin(port);
@@ -162,6 +179,85 @@ static long egpu_ioctl_detach(struct egpu_reader *reader, union egpu_args *args)
 	return ret;
 }
 
+static bool egpu_speed_is_known(u32 speed)
+{
+	u32 code;
+
+	for (code = 1; egpu_link_speed(code); code++)
+		if (egpu_link_speed(code) == speed)
+			return true;
+	return !speed;
+}
+
+static long egpu_link_set_check(const struct egpu_link_set *set)
+{
+	const u32 what = EGPU_LINK_SET_SPEED | EGPU_LINK_SET_RETRAIN |
+			 EGPU_LINK_SET_FIXED | EGPU_LINK_SET_AUTONOMOUS;
+	const u32 both = EGPU_LINK_SET_FIXED | EGPU_LINK_SET_AUTONOMOUS;
+
+	if (set->flags & ~EGPU_LINK_SET_FLAGS || !(set->flags & what) ||
+	    (set->flags & both) == both || !egpu_speed_is_known(set->speed))
+		return -EINVAL;
+	if (set->flags & EGPU_LINK_SET_LATER &&
+	    set->flags != (EGPU_LINK_SET_LATER | EGPU_LINK_SET_SPEED))
+		return -EINVAL;
+	if (!(set->flags & EGPU_LINK_SET_SPEED) &&
+	    (set->speed || set->vendor || set->device))
+		return -EINVAL;
+	return set->device && !set->vendor ? -EINVAL : 0;
+}
+
+/* The port is locked. */
+static long egpu_link_set_begin(struct egpu_port *port,
+				struct egpu_link_set *set)
+{
+	struct egpu_limit limit = { set->speed, set->vendor, set->device };
+	long ret = egpu_may_begin(port);
+
+	set->transaction = 0;
+	if (ret == -EBUSY && set->flags & EGPU_LINK_SET_LATER)
+		ret = 0;
+	if (ret)
+		return ret;
+	if (set->flags & EGPU_LINK_SET_LATER) {
+		port->limit = limit;
+		return 0;
+	}
+	if ((port->state == EGPU_STATE_READY ||
+	     port->state == EGPU_STATE_BINDING) &&
+	    !(set->flags & EGPU_LINK_SET_LIVE))
+		return -EBUSY;
+	if (!egpu_transaction_begin(port, EGPU_TRANSACTION_LINK))
+		return -ENODEV;
+	port->txn.link_flags = set->flags;
+	port->txn.limit = limit;
+	set->transaction = port->txn.id;
+	egpu_state_post(port, EGPU_BIT_LINK);
+	return 0;
+}
+
+static long egpu_ioctl_link_set(struct egpu_reader *reader,
+				union egpu_args *args)
+{
+	struct egpu_link_set *set = &args->link_set;
+	struct egpu_port *port;
+	long ret;
+
+	ret = egpu_link_set_check(set);
+	if (ret)
+		return ret;
+	if (security_locked_down(LOCKDOWN_PCI_ACCESS))
+		return -EPERM;
+	port = egpu_cdev_port(set->port, &ret);
+	if (!port)
+		return ret;
+	mutex_lock(&port->lock);
+	ret = egpu_link_set_begin(port, set);
+	mutex_unlock(&port->lock);
+	egpu_port_put(port);
+	return ret;
+}
+
 static long egpu_ioctl_cancel(struct egpu_reader *reader, union egpu_args *args)
 {
 	struct egpu_cancel *cancel = &args->cancel;
@@ -181,7 +277,8 @@ static long egpu_ioctl_cancel(struct egpu_reader *reader, union egpu_args *args)
 		ret = -EBUSY;
 	} else {
 		/* At once, so that the job cannot pass that point any more. */
-		if (port->state == EGPU_STATE_DETACHING)
+		if (port->state == EGPU_STATE_DETACHING ||
+		    port->state == EGPU_STATE_TRAINING)
 			atomic_set(&port->cancel, 1);
 		egpu_state_post(port, EGPU_BIT_CANCEL);
 	}
@@ -198,6 +295,8 @@ static long egpu_config_check(const struct egpu_port_config *config)
 	    config->reserved)
 		return -EINVAL;
 	if (flags & EGPU_CONFIG_TRACK && flags & EGPU_CONFIG_FORGET)
+		return -EINVAL;
+	if (flags & EGPU_CONFIG_RETRAIN && flags & EGPU_CONFIG_NO_RETRAIN)
 		return -EINVAL;
 	if (!(flags & EGPU_CONFIG_BY_ADDRESS) &&
 	    (config->domain || config->bus || config->devfn))
@@ -266,6 +365,8 @@ static long egpu_config_apply(struct egpu_port *port,
 		port->quarantine_losses = config->quarantine_losses;
 		port->quarantine_window_ms = config->quarantine_window_ms;
 	}
+	if (config->flags & (EGPU_CONFIG_RETRAIN | EGPU_CONFIG_NO_RETRAIN))
+		port->no_retrain = config->flags & EGPU_CONFIG_NO_RETRAIN;
 	if (config->flags & EGPU_CONFIG_QUARANTINE_RESET) {
 		memset(port->loss_ns, 0, sizeof(port->loss_ns));
 		egpu_state_post(port, EGPU_BIT_RESET);
@@ -273,7 +374,7 @@ static long egpu_config_apply(struct egpu_port *port,
 	if (config->flags & EGPU_CONFIG_FORGET)
 		egpu_state_post(port, EGPU_BIT_FORGET);
 	if (config->flags & EGPU_CONFIG_TRACK)
-		clear_bit(EGPU_BIT_FORGET, &port->pending);
+		clear_bit(EGPU_BIT_FORGET, port->pending);
 	egpu_event_prepare(&event, port, EGPU_EVENT_CONFIG);
 	egpu_event_send(port, &event);
 	return 0;
@@ -346,6 +447,7 @@ static const struct egpu_ioctl egpu_ioctls[] = {
 	EGPU_IOCTL(ATTACH, egpu_attach, port, true, egpu_ioctl_attach),
 	EGPU_IOCTL(DETACH, egpu_detach, port, true, egpu_ioctl_detach),
 	EGPU_IOCTL(CANCEL, egpu_cancel, port, true, egpu_ioctl_cancel),
+	EGPU_IOCTL(LINK_SET, egpu_link_set, speed, true, egpu_ioctl_link_set),
 	EGPU_IOCTL(PORT_CONFIG, egpu_port_config, port, true,
 		   egpu_ioctl_port_config),
 	EGPU_IOCTL(EVENT_SUBSCRIBE, egpu_event_subscribe, mask, false,

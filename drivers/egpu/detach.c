@@ -28,7 +28,7 @@ static bool egpu_port_has_boot_display(struct egpu_port *port)
 	return false;
 }
 
-static bool egpu_boot_display_below(struct egpu_port *port)
+bool egpu_boot_display_below(struct egpu_port *port)
 {
 	bool found = egpu_port_has_boot_display(port);
 	struct egpu_port *child;
@@ -174,10 +174,10 @@ static void egpu_note_rebind(struct egpu_port *port, struct pci_dev *pdev)
  * Without the rescan lock, so that a driver that hangs in remove() holds
  * nothing but its own device.
  */
-static int egpu_unbind_all(struct egpu_port *port)
+static int egpu_unbind_all(struct egpu_port *port, bool gated)
 {
 	struct egpu_pdevs *all __free(egpu_pdevs) =
-		egpu_fn_snapshot(port, NULL);
+		egpu_fn_snapshot(port, gated ? egpu_fn_is_gated : NULL);
 	struct device *dev;
 	u32 i;
 
@@ -189,6 +189,9 @@ static int egpu_unbind_all(struct egpu_port *port)
 		egpu_note_rebind(port, all->pdev[i - 1]);
 		if (!egpu_bus_is_ours(READ_ONCE(dev->driver)))
 			device_release_driver(dev);
+		/* Where the slot stays on, held is held by being bound to us. */
+		if (gated && device_attach(dev) < 0)
+			pci_warn(all->pdev[i - 1], "egpu: cannot be held\n");
 	}
 	return 0;
 }
@@ -337,6 +340,13 @@ static int egpu_children_detach(struct egpu_port *port)
 	return ret;
 }
 
+/* Does it end in HELD, the slot left on? */
+static bool egpu_detach_holds(struct egpu_port *port)
+{
+	guard(mutex)(&port->lock);
+	return port->txn.hold;
+}
+
 static bool egpu_detach_continues(struct egpu_port *port)
 {
 	guard(mutex)(&port->lock);
@@ -390,6 +400,7 @@ static enum egpu_bit egpu_turn_back(struct egpu_port *port, int ret)
 enum egpu_bit egpu_job_unbind(struct egpu_port *port)
 {
 	bool children = egpu_port_has_children(port);
+	bool hold = egpu_detach_holds(port);
 	int ret = 0;
 
 	if (!egpu_detach_continues(port))
@@ -411,7 +422,9 @@ enum egpu_bit egpu_job_unbind(struct egpu_port *port)
 	if (ret)
 		return egpu_turn_back(port, ret);
 
-	ret = egpu_unbind_all(port);
+	ret = egpu_unbind_all(port, hold);
+	if (!ret && hold)
+		return EGPU_BIT_HELD;
 	if (!ret && egpu_park(port))
 		return EGPU_BIT_PARKED;
 	if (!ret)

@@ -52,6 +52,9 @@
 #define EGPU_FROZEN_MAX_MS	70000	/* no recovery takes longer */
 #define EGPU_LINK_MS		250	/* between two reads of link registers */
 #define EGPU_LINKS_MAX		8	/* on the way from the root */
+#define EGPU_TRAIN_MS		1000	/* a training takes no longer */
+#define EGPU_TRAIN_LOOK_MS	1	/* between two looks at it */
+#define EGPU_REMOVAL_MS		5000	/* pciehp's time for a link that went */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 
 /**
@@ -65,6 +68,8 @@
  *	same, unbind, slot off
  * @EGPU_JOB_ENABLE: slot on, or rescan
  * @EGPU_JOB_PRESENCE: read presence
+ * @EGPU_JOB_LINK: operate the link
+ * @EGPU_JOB_TARGET: Target Link Speed as it was before
  * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
  *	it the same?
  */
@@ -77,6 +82,8 @@ enum egpu_job {
 	EGPU_JOB_UNBIND,
 	EGPU_JOB_ENABLE,
 	EGPU_JOB_PRESENCE,
+	EGPU_JOB_LINK,
+	EGPU_JOB_TARGET,
 	EGPU_JOB_RECOVERY,
 };
 
@@ -147,6 +154,35 @@ struct egpu_accept {
 };
 
 /**
+ * struct egpu_limit - how fast a port's link may be
+ * @speed: in tenths of GT/s; 0: no limit
+ * @vendor: of the device that it is for; 0: for all
+ * @device: its id
+ */
+struct egpu_limit {
+	u32 speed;
+	u16 vendor;
+	u16 device;
+};
+
+/**
+ * struct egpu_trained - what the gate's training of a device's link showed
+ * @vendor: of the device; 0: none was trained yet
+ * @device: its id
+ * @serial: its Device Serial Number, or 0
+ * @width: most lanes that came up, when they are fewer than both ends have: so
+ *	many are wired; else 0
+ * @slow: a training did not make it faster, or cost the device: no more of them
+ */
+struct egpu_trained {
+	u16 vendor;
+	u16 device;
+	u64 serial;
+	u32 width;
+	bool slow;
+};
+
+/**
  * struct egpu_transaction - what a user asked for, until its end is told
  * @id: never used again, 0: none runs
  * @kind: EGPU_TRANSACTION_*
@@ -157,6 +193,11 @@ struct egpu_accept {
  * @parent: id of the cable port's transaction, 0: none
  * @seen_users: number that was told last
  * @children: the ports below were asked to detach
+ * @hold: a detach that ends in HELD
+ * @ready: LINK: the port was READY when it began
+ * @empty: LINK: it was EMPTY, or DETACHED
+ * @link_flags: LINK: EGPU_LINK_SET_*
+ * @limit: LINK: the speed asked for, and for whom
  */
 struct egpu_transaction {
 	u32 id;
@@ -168,6 +209,11 @@ struct egpu_transaction {
 	u32 parent;
 	u32 seen_users;
 	bool children;
+	bool hold;
+	bool ready;
+	bool empty;
+	u32 link_flags;
+	struct egpu_limit limit;
 };
 
 /**
@@ -184,8 +230,12 @@ struct egpu_transaction {
  * @links: the way from the root, as read last
  * @nr_links: how many; 0: never read
  * @links_end: what was at its end; only compared
+ * @links_generation: number of its arrival
  * @links_ns: when
  * @ends_ns: when the end was read, too
+ * @best_ns: when the port's link was seen as fast as @best_speed last
+ * @best_speed: the fastest it was seen at since the GPU came
+ * @best_width: likewise
  * @lock: protects all that follows but @pending, the work items and @cancel
  * @state: enum egpu_state, changed by state.c alone
  * @reason: why
@@ -202,6 +252,14 @@ struct egpu_transaction {
  * @admit: ATTACH admitted what is held, or will come
  * @came_back: arrived after a detach, without having been seen to go
  * @parked: unbound, waits for the cable port
+ * @kept: unbound by a detach that holds, waits for ATTACH
+ * @linking: the link is being trained
+ * @dropped: it went down by that
+ * @no_retrain: arrivals are not retrained
+ * @limit: how fast the link may be
+ * @target_found: Target Link Speed before egpu changed it, tenths of GT/s
+ * @target_set: what egpu changed it to; 0: it did not
+ * @trained: what training showed last
  * @no_return: the point of no return is passed
  * @failed_checks: of the last check
  * @ignored_checks: of the last ATTACH
@@ -221,6 +279,7 @@ struct egpu_transaction {
  * @job_want: the job to run next
  * @job_seq: number of the job wanted last; results of older ones are dropped
  * @job_running: number of the job that runs, or ran last
+ * @job_active: it runs
  * @job_pinned: the job work holds a reference to the module
  * @job_error: errno of the last result
  * @job_reason: its reason
@@ -244,8 +303,12 @@ struct egpu_port {
 	struct egpu_hop links[EGPU_LINKS_MAX];
 	u32 nr_links;
 	const void *links_end;
+	u64 links_generation;
 	u64 links_ns;
 	u64 ends_ns;
+	u64 best_ns;
+	u32 best_speed;
+	u32 best_width;
 
 	struct mutex lock;
 	enum egpu_state state;
@@ -258,8 +321,16 @@ struct egpu_port {
 	bool admit;
 	bool came_back;
 	bool parked;
+	bool kept;
+	bool linking;
+	bool dropped;
+	bool no_retrain;
 	bool no_return;
 	bool job_pinned;
+	struct egpu_limit limit;
+	u32 target_found;
+	u32 target_set;
+	struct egpu_trained trained;
 	enum egpu_backend backend;
 	enum egpu_policy policy;
 	u64 generation;
@@ -283,10 +354,11 @@ struct egpu_port {
 	enum egpu_job job_want;
 	u32 job_seq;
 	u32 job_running;
+	bool job_active;
 	int job_error;
 	enum egpu_reason job_reason;
 
-	unsigned long pending;
+	DECLARE_BITMAP(pending, EGPU_BIT_COUNT);
 	atomic_t cancel;
 	struct work_struct state_work;
 	struct work_struct job_work;
@@ -297,6 +369,7 @@ struct egpu_port {
 /* main.c */
 extern bool egpu_gate;
 extern enum egpu_policy egpu_default_policy;
+extern bool egpu_retrain;
 bool egpu_track_wanted(struct pci_dev *pdev);
 
 /* port.c */
@@ -315,6 +388,7 @@ bool egpu_port_is_below(const struct egpu_port *child,
 			const struct egpu_port *port);
 bool egpu_port_has_children(struct egpu_port *port);
 bool egpu_port_is_occupied(struct egpu_port *port);
+bool egpu_port_is_bound(struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);
@@ -358,6 +432,7 @@ void egpu_state_exit(void);
 void egpu_state_quiesce(struct egpu_port *port);
 void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
+void egpu_state_kick(struct egpu_port *port);
 bool egpu_state_is_stopping(void);
 void egpu_state_resumed(void);
 void egpu_job_queue(struct egpu_port *port);
@@ -399,6 +474,7 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port);
 bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
+bool egpu_boot_display_below(struct egpu_port *port);
 int egpu_detach_precheck(struct egpu_port *port,
 			 const struct egpu_accept *accept, bool force);
 
@@ -409,6 +485,7 @@ bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);
+int egpu_slot_reset(struct egpu_port *port, struct pci_dev *below);
 bool egpu_slot_dpc_triggered(struct egpu_port *port);
 struct egpu_nested;
 struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
@@ -416,8 +493,28 @@ void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
 
 /* link.c */
-u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links);
-void egpu_links_look(struct egpu_port *port);
+/**
+ * struct egpu_best - the best that a port's link was seen at
+ * @ns: when, last
+ * @speed: tenths of GT/s
+ * @width: lanes
+ */
+struct egpu_best {
+	u64 ns;
+	u32 speed;
+	u32 width;
+};
+
+u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links,
+		   struct egpu_best *best);
+struct pci_dev *egpu_link_get(struct egpu_port *port, struct egpu_hop *link);
+void egpu_links_forget(struct egpu_port *port);
+u32 egpu_link_wired(struct egpu_port *port);
+
+/* linkset.c */
+enum egpu_bit egpu_job_link(struct egpu_port *port);
+void egpu_train_release(struct egpu_port *port);
+bool egpu_train_arrival(struct egpu_port *port);
 
 /* users.c */
 struct egpu_users;

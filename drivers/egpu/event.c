@@ -90,6 +90,11 @@ static const char * const reason_names[EGPU_REASON_COUNT] = {
 	[EGPU_REASON_RECOVERY_FAILED] = "recovery-failed",
 	[EGPU_REASON_LOST_TOO_OFTEN] = "lost-too-often",
 	[EGPU_REASON_CHILD] = "child",
+	[EGPU_REASON_UNBOUND] = "unbound",
+	[EGPU_REASON_LINK_SET] = "link-set",
+	[EGPU_REASON_LINK_SPEED] = "link-speed",
+	[EGPU_REASON_TUNNELLED] = "tunnelled",
+	[EGPU_REASON_CXL] = "cxl",
 };
 
 static const char * const step_names[EGPU_STEP_COUNT] = {
@@ -104,6 +109,9 @@ static const char * const step_names[EGPU_STEP_COUNT] = {
 	[EGPU_STEP_SLOT_OFF] = "slot-off",
 	[EGPU_STEP_SLOT_ON] = "slot-on",
 	[EGPU_STEP_PRESENCE] = "presence",
+	[EGPU_STEP_LINK] = "link",
+	[EGPU_STEP_LINK_RESET] = "link-reset",
+	[EGPU_STEP_LINK_RESTORE] = "link-restore",
 };
 
 static const char * const event_names[EGPU_EVENT_COUNT] = {
@@ -121,6 +129,7 @@ static const char * const event_names[EGPU_EVENT_COUNT] = {
 	[EGPU_EVENT_CHECK] = "check",
 	[EGPU_EVENT_ERROR] = "error",
 	[EGPU_EVENT_CONFIG] = "config",
+	[EGPU_EVENT_LINK] = "link",
 };
 
 static const char *egpu_name_at(const char * const *names, u32 count, u32 i)

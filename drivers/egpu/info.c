@@ -126,6 +126,8 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 	info->flags = port->topology;
 	if (port->tracked)
 		info->flags |= EGPU_PORT_TRACKED;
+	if (port->no_retrain)
+		info->flags |= EGPU_PORT_NO_RETRAIN;
 	if (port->by_topology)
 		info->flags |= EGPU_PORT_AUTO_TRACKED;
 	if (port->no_return)
@@ -386,12 +388,24 @@ long egpu_ioctl_function_list(struct egpu_reader *reader,
 	return ret;
 }
 
+static void egpu_link_info_limits(struct egpu_port *port,
+				  struct egpu_link_info *list)
+{
+	guard(mutex)(&port->lock);
+	list->limit_speed = port->limit.speed;
+	list->limit_vendor = port->limit.vendor;
+	list->limit_device = port->limit.device;
+	list->wired_width = egpu_link_wired(port);
+	list->reserved2 = 0;
+}
+
 long egpu_ioctl_link_info(struct egpu_reader *reader,
 			  union egpu_args *args)
 {
 	struct egpu_link_info *list = &args->link_info;
 	struct egpu_hop links[EGPU_LINKS_MAX];
 	struct egpu_port *port;
+	struct egpu_best best;
 	long ret = 0;
 	u32 nr, i;
 
@@ -401,7 +415,12 @@ long egpu_ioctl_link_info(struct egpu_reader *reader,
 	port = egpu_cdev_port(list->port, &ret);
 	if (!port)
 		return ret;
-	nr = egpu_links_get(port, list->flags & EGPU_LINK_INFO_ENDS, links);
+	nr = egpu_links_get(port, list->flags & EGPU_LINK_INFO_ENDS, links,
+			    &best);
+	list->best_ns = best.ns;
+	list->best_speed = best.speed;
+	list->best_width = best.width;
+	egpu_link_info_limits(port, list);
 	egpu_port_put(port);
 	for (i = 0; !ret && i < min(nr, list->count); i++)
 		ret = egpu_copy_element(list->links, list->element_size, i,

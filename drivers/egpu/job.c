@@ -149,6 +149,11 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 		return egpu_job_enable(port);
 	case EGPU_JOB_PRESENCE:
 		return egpu_job_presence(port);
+	case EGPU_JOB_LINK:
+		return egpu_job_link(port);
+	case EGPU_JOB_TARGET:
+		egpu_train_release(port);
+		break;
 	case EGPU_JOB_RECOVERY:
 		return egpu_job_recovery(port);
 	case EGPU_JOB_NONE:
@@ -163,10 +168,13 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 
 	egpu_step_set(port, EGPU_STEP_NONE);
 	mutex_lock(&port->lock);
+	port->job_active = false;
 	if (!port->parked)
 		egpu_no_return_set(port, false);
 	if (seq == port->job_seq && bit != EGPU_BIT_COUNT)
 		egpu_state_post(port, bit);
+	else if (test_bit(EGPU_BIT_LINK, port->pending))
+		egpu_state_kick(port);
 	if (port->job_want == EGPU_JOB_NONE) {
 		unpin = port->job_pinned;
 		port->job_pinned = false;
@@ -190,9 +198,11 @@ void egpu_job_work(struct work_struct *work)
 	seq = port->job_seq;
 	port->job_want = EGPU_JOB_NONE;
 	port->job_running = seq;
+	port->job_active = true;
 	port->job_error = 0;
 	port->job_reason = EGPU_REASON_NONE;
-	scan = job != EGPU_JOB_NONE && !port->scanned;
+	scan = job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET &&
+	       !port->scanned;
 	mutex_unlock(&port->lock);
 
 	if (scan)
@@ -261,9 +271,10 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	port->admit = false;
 	port->ignored_checks = 0;
 	/* What was asked for by it, and not begun, must not come later. */
-	clear_bit(EGPU_BIT_ATTACH, &port->pending);
-	clear_bit(EGPU_BIT_DETACH, &port->pending);
-	clear_bit(EGPU_BIT_CABLE, &port->pending);
-	clear_bit(EGPU_BIT_RELEASE, &port->pending);
+	clear_bit(EGPU_BIT_ATTACH, port->pending);
+	clear_bit(EGPU_BIT_DETACH, port->pending);
+	clear_bit(EGPU_BIT_CABLE, port->pending);
+	clear_bit(EGPU_BIT_LINK, port->pending);
+	clear_bit(EGPU_BIT_RELEASE, port->pending);
 	module_put(THIS_MODULE);
 }

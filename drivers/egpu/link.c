@@ -191,8 +191,64 @@ static bool egpu_links_are_fresh(struct egpu_port *port, struct pci_dev *end,
 {
 	u64 then = ends ? port->ends_ns : port->links_ns;
 
+	/* A bus that is being reset is not to be asked. */
+	if (port->links_end == end && then &&
+	    READ_ONCE(port->step) == EGPU_STEP_LINK_RESET)
+		return true;
 	return port->links_end == end && then &&
 	       ktime_get_ns() - then < EGPU_LINK_MS * NSEC_PER_MSEC;
+}
+
+/* The fastest, and what was seen with it; a GPU that idles lowers its link. */
+static void egpu_links_note_best(struct egpu_port *port)
+{
+	const struct egpu_hop *link = NULL;
+	u32 i;
+
+	lockdep_assert_held(&port->link_lock);
+	for (i = 0; i < port->nr_links; i++)
+		if (port->links[i].flags & EGPU_LINK_PORT)
+			link = &port->links[i];
+	if (!link || !link->speed || link->speed < port->best_speed)
+		return;
+	if (link->speed > port->best_speed)
+		port->best_width = 0;
+	port->best_speed = link->speed;
+	port->best_width = max(port->best_width, link->width);
+	port->best_ns = port->links_ns;
+}
+
+/* Fresh as far as may be. With another GPU what was seen is forgotten. */
+static void egpu_links_update(struct egpu_port *port, struct pci_dev *end,
+			      u64 generation, bool ends)
+{
+	lockdep_assert_held(&port->link_lock);
+	if (port->links_generation != generation) {
+		port->links_generation = generation;
+		port->links_end = NULL;
+		port->best_speed = 0;
+		port->best_width = 0;
+		port->best_ns = 0;
+	}
+	if (egpu_links_are_fresh(port, end, ends))
+		return;
+	egpu_links_read(port, end, ends);
+	if (generation)
+		egpu_links_note_best(port);
+}
+
+/*
+ * What is at the end of the way, with a reference; NULL: the port is gone.
+ * @generation: of the GPU there, 0: there is none
+ */
+static struct pci_dev *egpu_links_end_get(struct egpu_port *port,
+					  u64 *generation)
+{
+	guard(mutex)(&port->lock);
+	if (port->state == EGPU_STATE_GONE)
+		return NULL;
+	*generation = port->nr_gated ? port->generation : 0;
+	return pci_dev_get(egpu_link_end(port) ?: port->pdev);
 }
 
 /**
@@ -200,39 +256,81 @@ static bool egpu_links_are_fresh(struct egpu_port *port, struct pci_dev *end,
  * @port: the port
  * @ends: the GPU's end of its link is read, too
  * @links: room for EGPU_LINKS_MAX of them; the root's comes first
+ * @best: the best that the port's own was seen at; zeros when nothing is there
  *
  * Must not be called with a lock held: registers are read.
  *
  * Return: how many there are.
  */
-u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links)
+u32 egpu_links_get(struct egpu_port *port, bool ends, struct egpu_hop *links,
+		   struct egpu_best *best)
 {
-	struct pci_dev *end = NULL;
+	struct pci_dev *end;
+	u64 generation;
 	u32 i, nr;
 
-	scoped_guard(mutex, &port->lock)
-		if (port->state != EGPU_STATE_GONE)
-			end = pci_dev_get(egpu_link_end(port) ?: port->pdev);
+	memset(best, 0, sizeof(*best));
+	end = egpu_links_end_get(port, &generation);
 	if (!end)
 		return 0;
 	scoped_guard(mutex, &port->link_lock) {
-		if (!egpu_links_are_fresh(port, end, ends))
-			egpu_links_read(port, end, ends);
+		egpu_links_update(port, end, generation, ends);
 		nr = port->nr_links;
 		for (i = 0; i < nr; i++)
 			links[i] = port->links[nr - 1 - i];
+		best->ns = port->best_ns;
+		best->speed = port->best_speed;
+		best->width = port->best_width;
 	}
 	pci_dev_put(end);
 	return nr;
 }
 
+/* What hangs at the port's own link; bridges on the way stay, see above. */
+static struct pci_dev *egpu_link_partner_get(struct egpu_port *port)
+{
+	struct pci_dev *end, *bridge;
+	u64 generation;
+
+	end = egpu_links_end_get(port, &generation);
+	bridge = end;
+	while (bridge && pci_upstream_bridge(bridge) != port->pdev)
+		bridge = pci_upstream_bridge(bridge);
+	pci_dev_get(bridge);
+	pci_dev_put(end);
+	return bridge;
+}
+
 /**
- * egpu_links_look - read both ends of all links, while nobody uses the GPU yet
+ * egpu_link_get - the port's own link, both ends
  * @port: the port
+ * @link: filled; zeros when nothing is known
+ *
+ * Must not be called with a lock held: registers are read.
+ *
+ * Return: what is at its far end, with a reference, or NULL.
  */
-void egpu_links_look(struct egpu_port *port)
+struct pci_dev *egpu_link_get(struct egpu_port *port, struct egpu_hop *link)
 {
 	struct egpu_hop links[EGPU_LINKS_MAX];
+	struct egpu_best best;
+	u32 i, nr;
 
-	egpu_links_get(port, true, links);
+	memset(link, 0, sizeof(*link));
+	nr = egpu_links_get(port, true, links, &best);
+	for (i = 0; i < nr; i++)
+		if (links[i].flags & EGPU_LINK_PORT)
+			*link = links[i];
+	return egpu_link_partner_get(port);
+}
+
+/**
+ * egpu_links_forget - what was read last is old: something was changed
+ * @port: the port
+ */
+void egpu_links_forget(struct egpu_port *port)
+{
+	guard(mutex)(&port->link_lock);
+	port->links_ns = 0;
+	port->ends_ns = 0;
 }

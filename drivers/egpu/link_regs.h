@@ -151,6 +151,20 @@ static inline void egpu_link_decode_partner(struct egpu_hop *link,
 				      EGPU_LINK_PARTNER_HASD);
 }
 
+/**
+ * egpu_link_wanted() - the speed that a link should have
+ * @link: the link, decoded
+ * @limit: tenths of GT/s that it should not exceed; 0: none
+ */
+static inline __u32 egpu_link_wanted(const struct egpu_hop *link, __u32 limit)
+{
+	__u32 speed = link->max_speed;
+
+	if (link->flags & EGPU_LINK_PARTNER && link->partner_max_speed < speed)
+		speed = link->partner_max_speed;
+	return limit && limit < speed ? limit : speed;
+}
+
 /*
  * Is a link between a port and a Thunderbolt bridge a tunnel? Between two
  * Thunderbolt bridges it is. Below a root port it is one when it claims no more

@@ -23,6 +23,10 @@ bool egpu_gate = true;
 module_param_named(gate, egpu_gate, bool, 0444);
 MODULE_PARM_DESC(gate, "hold what arrives until it is checked and admitted (default: Y); N only observes");
 
+bool egpu_retrain = true;
+module_param_named(retrain, egpu_retrain, bool, 0644);
+MODULE_PARM_DESC(retrain, "train the link of an arrival once more when it is slower or narrower than both ends can do (default: Y)");
+
 static char *policy = "auto";
 module_param(policy, charp, 0444);
 MODULE_PARM_DESC(policy, "what happens to a GPU that passed its checks: auto (default) or manual");
@@ -112,7 +116,8 @@ static void egpu_release_held(struct egpu_port *port)
 {
 	struct egpu_pdevs *held __free(egpu_pdevs) =
 		egpu_fn_snapshot(port, egpu_fn_is_held);
-	bool attach = port->policy == EGPU_POLICY_AUTO && !port->failed_checks &&
+	bool attach = port->policy == EGPU_POLICY_AUTO && !port->kept &&
+		      !(port->failed_checks & ~EGPU_CHECK_LINK) &&
 		      port->state != EGPU_STATE_QUARANTINED;
 	u32 i;
 
@@ -133,6 +138,7 @@ static void egpu_stop(void)
 	}
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
 		id = port->id;
+		egpu_train_release(port);
 		egpu_release_held(port);
 	}
 	egpu_bus_exit();

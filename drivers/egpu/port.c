@@ -40,6 +40,37 @@ void egpu_port_put(struct egpu_port *port)
 	kref_put(&port->ref, egpu_port_release);
 }
 
+static bool egpu_functions_are_bound(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	guard(mutex)(&port->lock);
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->bound || fn->busy_since)
+			return true;
+	return false;
+}
+
+/**
+ * egpu_port_is_bound() - does any driver use the port's link?
+ * @port: the port, not locked
+ *
+ * Ours, which holds, does not.
+ */
+bool egpu_port_is_bound(struct egpu_port *port)
+{
+	bool bound = egpu_functions_are_bound(port);
+	struct egpu_port *child;
+	u32 id = 0;
+
+	while (!bound && (child = egpu_port_next_below(port, id))) {
+		id = child->id;
+		bound = egpu_functions_are_bound(child);
+		egpu_port_put(child);
+	}
+	return bound;
+}
+
 static bool egpu_is_downstream_port(struct pci_dev *pdev)
 {
 	if (!pci_is_pcie(pdev) || pdev->hdr_type != PCI_HEADER_TYPE_BRIDGE)

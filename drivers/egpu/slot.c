@@ -14,6 +14,7 @@
 #include "egpu.h"
 
 #define EGPU_TRYLOCK_MS 10
+#define EGPU_RESET_TRIES 20	/* while others look at what is below */
 
 /* The number under which pciehp registers its slot. */
 #ifdef PCI_SLOT_ALL_DEVICES
@@ -256,6 +257,42 @@ int egpu_slot_on(struct egpu_port *port)
 		pci_rescan_bus(bus);
 	pci_unlock_rescan_remove();
 	return egpu_slot_is_occupied(port) ? 0 : ret ?: -ENODEV;
+}
+
+/**
+ * egpu_slot_reset() - reset the bus below; pciehp takes no notice of it
+ * @port: the port; nothing below is bound to a driver but ours
+ * @below: a function there, with a reference
+ *
+ * The kernel saves and restores the configuration of all that is below. pciehp's
+ * slot stays while its service is locked.
+ *
+ * Return: 0, -ENODEV when pciehp goes, or what pci_reset_bus() says.
+ */
+int egpu_slot_reset(struct egpu_port *port, struct pci_dev *below)
+{
+	struct device *service = egpu_service_get(port->pdev);
+	int tries = EGPU_RESET_TRIES;
+	int ret = -ENODEV;
+
+	/* Where pciehp was and is no more, its slot is going, too. */
+	if (!service && READ_ONCE(port->backend) == EGPU_BACKEND_PCIEHP)
+		return -ENODEV;
+	if (!service || egpu_service_lock(service)) {
+		do {
+			ret = -ENODEV;
+			if (!device_is_registered(&below->dev) ||
+			    pci_dev_is_disconnected(below))
+				break;
+			ret = pci_reset_bus(below);
+			if (ret == -EAGAIN)
+				msleep(EGPU_TRYLOCK_MS);
+		} while (ret == -EAGAIN && --tries);
+		if (service)
+			device_unlock(service);
+	}
+	put_device(service);
+	return ret;
 }
 
 /* The name of pciehp's slot; it cannot go while its service is locked. */

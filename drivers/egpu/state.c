@@ -42,6 +42,12 @@ bool egpu_state_is_stopping(void)
 	return READ_ONCE(egpu_stopping);
 }
 
+/* Something that a pending bit waits for may be over. */
+void egpu_state_kick(struct egpu_port *port)
+{
+	egpu_state_queue(port);
+}
+
 /**
  * egpu_state_post() - something happened to a port
  * @port: the port; may be locked or not
@@ -51,7 +57,7 @@ bool egpu_state_is_stopping(void)
  */
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit)
 {
-	set_bit(bit, &port->pending);
+	set_bit(bit, port->pending);
 	egpu_state_queue(port);
 }
 
@@ -98,7 +104,7 @@ static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 	if (cell->next != from) {
 		egpu_timer_stop(port, &port->tick);
 		egpu_timer_stop(port, &port->watch);
-		clear_bit(EGPU_BIT_TICK, &port->pending);
+		clear_bit(EGPU_BIT_TICK, port->pending);
 	}
 	egpu_act(port, cell->act);
 	/* DETACHED looks for presence, whatever else comes and fails. */
@@ -147,6 +153,9 @@ static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 	/* The ports below come back only when their job has returned. */
 	if (bit == EGPU_BIT_RELEASE && port->state == EGPU_STATE_DETACHING)
 		return !port->parked;
+	/* A job that runs has its say first; its end asks again. */
+	if (bit == EGPU_BIT_LINK)
+		return port->job_want != EGPU_JOB_NONE || port->job_active;
 	return bit == EGPU_BIT_FORGET && egpu_state_holds(port) &&
 	       (port->state == EGPU_STATE_EMPTY ||
 		port->state == EGPU_STATE_READY ||
@@ -158,10 +167,10 @@ static bool egpu_state_step(struct egpu_port *port)
 	enum egpu_bit bit;
 
 	for (bit = 0; bit < EGPU_BIT_COUNT; bit++) {
-		if (!test_bit(bit, &port->pending) ||
+		if (!test_bit(bit, port->pending) ||
 		    egpu_state_waits(port, bit))
 			continue;
-		clear_bit(bit, &port->pending);
+		clear_bit(bit, port->pending);
 		if (!egpu_state_is_stale(port, bit))
 			egpu_state_apply(port, bit);
 		return true;

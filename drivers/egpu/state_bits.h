@@ -27,6 +27,9 @@
 	X(BACK, "job: cancelled before the point of no return") \
 	X(VACANT, "job: nothing is there") \
 	X(PARKED, "job: unbound, the cable port does the rest") \
+	X(HELD, "job: unbound, the slot stays on") \
+	X(LINKED, "job: the link operation is over, nothing is bound") \
+	X(LIVE, "job: the link operation is over, drivers are bound") \
 	X(ADOPT, "job: everything found is bound already") \
 	X(APPEARED, "gated functions are being added") \
 	X(ARRIVED, "gated functions came") \
@@ -42,6 +45,7 @@
 	X(ATTACH, "user: attach") \
 	X(DETACH, "user: detach") \
 	X(CABLE, "user: detach what is below, no GPU of its own") \
+	X(LINK, "user: operate the link") \
 	X(MEND, "slot off and on after a failed recovery")
 
 enum egpu_bit {
@@ -87,7 +91,10 @@ enum egpu_bit {
 	X(CANCEL, "the transaction ends: cancelled") \
 	X(CANCEL_JOB, "ask the job to turn back") \
 	X(SUCCEED, "the transaction ends well: nothing more to do") \
-	X(ABSENT, "the transaction ends: nothing is there")
+	X(ABSENT, "the transaction ends: nothing is there") \
+	X(HOLD, "unbound as asked; the transaction ends well") \
+	X(TRAIN, "job: operate the link") \
+	X(LINKED, "the transaction ends as the job says")
 
 enum egpu_action {
 #define EGPU_ACTION_ENUM(name, text) EGPU_ACT_##name,

@@ -26,6 +26,8 @@ SIM_RATE(dev, max_speed, max_speed, OUT, 1);
 SIM_POWER(dev, max_width, max_width, OUT, 1, 32);
 SIM_HEX(dev, dead_lanes, dead_lanes, ALWAYS, U32_MAX);
 SIM_RATE(dev, untrainable_above, untrainable_above, ALWAYS, 0);
+SIM_RATE(dev, unrecoverable_above, unrecoverable_above, ALWAYS, 0);
+SIM_RATE(dev, detect_speed, detect_speed, ALWAYS, 0);
 SIM_NUMBER(dev, link_up_try, link_up_try, ALWAYS, 1, U32_MAX);
 SIM_NUMBER(dev, recovery_failures, recovery_failures, ALWAYS, 0, U32_MAX);
 SIM_VALUE(dev, error_limit, error_limit, ALWAYS, NUMBER, 0, U32_MAX, NULL,
@@ -206,10 +208,10 @@ static int sim_burst_parse(char *text, struct sim_ber *ber)
 	return 0;
 }
 
-/* SPEED RATE [BURST_MS/EVERY_MS]. Return: the speed's code or -EINVAL. */
+/* SPEED RATE [BURST_MS/EVERY_MS] [load]. Return: the speed's code or -EINVAL. */
 static int sim_ber_parse(struct sim_ber *ber, const char *buf, size_t count)
 {
-	char text[SIM_TEXT_MAX], *words[4];
+	char text[SIM_TEXT_MAX], *words[5];
 	int n, next = 1, code;
 
 	memset(ber, 0, sizeof(*ber));
@@ -223,7 +225,11 @@ static int sim_ber_parse(struct sim_ber *ber, const char *buf, size_t count)
 		next++;
 	if (code < 1 || next >= n || sim_rate_parse(words[next], ber))
 		return -EINVAL;
-	if (++next < n && sim_burst_parse(words[next++], ber))
+	if (++next < n && !strcmp(words[n - 1], "load")) {
+		ber->load = true;
+		n--;
+	}
+	if (next < n && sim_burst_parse(words[next++], ber))
 		return -EINVAL;
 	return next < n ? -EINVAL : code;
 }
@@ -245,7 +251,8 @@ static ssize_t sim_ber_show(struct config_item *item, char *buf)
 		if (ber->every_ms)
 			len += sysfs_emit_at(buf, len, " %u/%u", ber->burst_ms,
 					     ber->every_ms);
-		len += sysfs_emit_at(buf, len, "\n");
+		len += sysfs_emit_at(buf, len, "%s\n",
+				     ber->load ? " load" : "");
 	}
 	return len;
 }
@@ -259,7 +266,7 @@ static ssize_t sim_ber_store(struct config_item *item, const char *buf,
 
 	if (code < 0)
 		return sim_refuse(item, "ber", -EINVAL,
-				  "write SPEED RATE [BURST_MS/EVERY_MS], as 16 5e-10 50/1000; rates have %d digits and exponents to %d",
+				  "write SPEED RATE [BURST_MS/EVERY_MS] [load], as 16 5e-10 50/1000; rates have %d digits and exponents to %d",
 				  4, -SIM_BER_EXPONENT);
 	guard(mutex)(&sim_lock);
 	guard(raw_spinlock_irqsave)(&at.fabric->lock);
@@ -354,6 +361,8 @@ struct configfs_attribute *sim_dev_attrs[] = {
 	&sim_attr_max_width,
 	&sim_attr_dead_lanes,
 	&sim_attr_untrainable_above,
+	&sim_attr_unrecoverable_above,
+	&sim_attr_detect_speed,
 	&sim_attr_link_up_try,
 	&sim_attr_recovery_failures,
 	&sim_attr_ber,

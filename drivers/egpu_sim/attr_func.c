@@ -30,6 +30,7 @@ SIM_HEX(fn, subsystem_device, spec.subsystem_device, OUT, U16_MAX);
 SIM_VALUE(fn, serial, spec.serial, OUT, DIGITS, 0, U64_MAX, NULL, NULL);
 SIM_NUMBER(fn, pcie_version, spec.pcie_version, OUT, 0, 2);
 SIM_SWITCH(fn, aer, spec.aer, OUT);
+SIM_SWITCH(fn, cxl, spec.cxl, OUT);
 SIM_SWITCH(fn, pm, spec.pm, OUT);
 SIM_SWITCH(fn, flr, spec.flr, OUT);
 SIM_POWER(fn, msi, spec.msi, OUT, 0, 32);
@@ -508,6 +509,7 @@ struct configfs_attribute *sim_func_attrs[] = {
 	&sim_attr_serial,
 	&sim_attr_pcie_version,
 	&sim_attr_aer,
+	&sim_attr_cxl,
 	&sim_attr_pm,
 	&sim_attr_flr,
 	&sim_attr_msi,

@@ -43,6 +43,7 @@ SIM_SWITCH(port, surprise, surprise, DEAD);
 SIM_SWITCH(port, command_completed, command_completed, DEAD);
 SIM_SWITCH(port, inband_presence_disable, inband_presence_disable, DEAD);
 SIM_SWITCH(port, external_facing, external_facing, DEAD);
+SIM_SWITCH(port, usb4, usb4, DEAD);
 SIM_SWITCH(port, dll_active_reporting, dll_active_reporting, DEAD);
 SIM_SWITCH(port, surprise_down, surprise_down, DEAD);
 SIM_SWITCH(port, aer, fn.spec.aer, DEAD);
@@ -151,6 +152,7 @@ struct configfs_attribute *sim_port_attrs[] = {
 	&sim_attr_command_completed,
 	&sim_attr_inband_presence_disable,
 	&sim_attr_external_facing,
+	&sim_attr_usb4,
 	&sim_attr_dll_active_reporting,
 	&sim_attr_surprise_down,
 	&sim_attr_aer,

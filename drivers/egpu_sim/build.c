@@ -283,6 +283,16 @@ static void sim_build_dpc(struct sim_build *b)
 	      PCI_EXP_DPC_CAP_DL_ACTIVE);
 }
 
+/* The DVSEC of CXL devices, whose id is 0; it can do memory. */
+static void sim_build_cxl(struct sim_build *b)
+{
+	int at = sim_ext_cap(b, PCI_EXT_CAP_ID_DVSEC, 1, 0x3c);
+
+	put32(b, at + PCI_DVSEC_HEADER1,
+	      SIM_CXL_VENDOR | 1 << 16 | 0x3c << 20);
+	put16(b, at + SIM_CXL_CAP, SIM_CXL_MEM);
+}
+
 /* What a link of this speed must have, so that tools find it. */
 static void sim_build_phys(struct sim_build *b)
 {
@@ -310,6 +320,8 @@ static void sim_build_ext_caps(struct sim_build *b)
 		sim_build_serial(b);
 	if (spec->rebar_sizes)
 		sim_build_rebar(b);
+	if (spec->cxl && !b->fn->bridge)
+		sim_build_cxl(b);
 	if (b->fn->port && b->fn->port->dpc)
 		sim_build_dpc(b);
 	sim_build_phys(b);

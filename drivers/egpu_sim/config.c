@@ -172,6 +172,7 @@ static struct sim_func *sim_reach(struct sim_fabric *fabric, u8 bus, u8 devfn,
 	if (!fn)
 		return NULL;
 	sim_count(fn, write);
+	sim_link_load(fn);
 	*outcome = sim_fault_access(fn);
 	return sim_route(fabric, bus, devfn);
 }

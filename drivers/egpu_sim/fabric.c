@@ -539,6 +539,7 @@ static void sim_fabric_dead(struct sim_fabric *fabric)
 	scoped_guard(mutex, &sim_lock) {
 		sim_ports -= fabric->counted;
 		fabric->stop = false;
+		fabric->ends++;
 		WRITE_ONCE(fabric->state, SIM_DEAD);
 	}
 	wake_up_all(&fabric->waiters);
@@ -571,16 +572,23 @@ static void sim_fabric_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
-static int sim_fabric_wait(struct sim_fabric *fabric, enum sim_state until)
+/*
+ * Until it is in a state, or has been dead since @ends: whoever starts it again
+ * at once may be quicker than a waiter that was woken.
+ */
+static int sim_fabric_wait(struct sim_fabric *fabric, enum sim_state until,
+			   unsigned int ends)
 {
 	return wait_event_killable(fabric->waiters,
 				   READ_ONCE(fabric->state) == until ||
+				   READ_ONCE(fabric->ends) != ends ||
 				   sim_fabric_is_dead(fabric));
 }
 
-static int sim_fabric_begin(struct sim_fabric *fabric)
+static int sim_fabric_begin(struct sim_fabric *fabric, unsigned int *ends)
 {
 	guard(mutex)(&sim_lock);
+	*ends = fabric->ends;
 	if (fabric->state == SIM_STOPPING || fabric->stop) {
 		pr_err("%s: still stopping, see `status`\n",
 		       config_item_name(&fabric->group.cg_item));
@@ -610,13 +618,15 @@ static int sim_fabric_begin(struct sim_fabric *fabric)
  */
 int sim_fabric_start(struct sim_fabric *fabric)
 {
-	int ret = sim_fabric_begin(fabric);
+	unsigned int ends;
+	int ret = sim_fabric_begin(fabric, &ends);
 
-	ret = ret ?: sim_fabric_wait(fabric, SIM_LIVE);
+	ret = ret ?: sim_fabric_wait(fabric, SIM_LIVE, ends);
 	return ret ?: fabric->error;
 }
 
-static void sim_fabric_end(struct sim_fabric *fabric)
+/* Return: how often it has been dead before. */
+static unsigned int sim_fabric_end(struct sim_fabric *fabric)
 {
 	guard(mutex)(&sim_lock);
 	if (fabric->state == SIM_STARTING) {
@@ -625,6 +635,7 @@ static void sim_fabric_end(struct sim_fabric *fabric)
 		WRITE_ONCE(fabric->state, SIM_STOPPING);
 		queue_work(sim_wq, &fabric->work);
 	}
+	return fabric->ends;
 }
 
 /**
@@ -635,8 +646,7 @@ static void sim_fabric_end(struct sim_fabric *fabric)
  */
 int sim_fabric_stop(struct sim_fabric *fabric)
 {
-	sim_fabric_end(fabric);
-	return sim_fabric_wait(fabric, SIM_DEAD);
+	return sim_fabric_wait(fabric, SIM_DEAD, sim_fabric_end(fabric));
 }
 
 /* Its folder goes; nobody waits. */

@@ -126,6 +126,7 @@ bool egpu_sim_mmio(struct pci_dev *pdev)
 		return false;
 	if (fn->dev)
 		fn->dev->port->stats.mmio++;
+	sim_link_load(fn);
 	outcome = sim_fault_access(fn);
 	return outcome != SIM_ONES && sim_func_find(fabric, pdev);
 }

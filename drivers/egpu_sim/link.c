@@ -97,7 +97,7 @@ static bool sim_is_too_bad(const struct sim_dev *dev, u32 speed, u32 width)
 {
 	const struct sim_ber *ber = &dev->ber[speed];
 
-	return dev->error_limit &&
+	return dev->error_limit && !ber->load &&
 	       sim_ber_rate(ber, speed, width) > dev->error_limit * 1000ULL;
 }
 
@@ -224,9 +224,12 @@ static void sim_link_changed(struct sim_port *port)
 static void sim_link_up(struct sim_port *port, bool tell)
 {
 	struct sim_dev *dev = port->card;
+	u32 speed = sim_link_speed(port);
 
+	if (dev->detect_speed)
+		speed = min(speed, dev->detect_speed);
 	dev->ready_at = ktime_add_ms(ktime_get(), dev->ready_ms);
-	sim_link_set(port, sim_link_speed(port), sim_link_width(port, dev));
+	sim_link_set(port, speed, sim_link_width(port, dev));
 	sim_link_enter(port, SIM_L0);
 	port->stats.ups++;
 	if (tell)
@@ -443,11 +446,13 @@ static enum hrtimer_restart sim_link_timer(struct hrtimer *timer)
 
 static void sim_link_recover(struct sim_port *port, u32 target)
 {
+	u32 limit = port->card->unrecoverable_above;
 	u32 ms = port->recovery_ms;
 
 	if (target != port->speed || sim_link_allowed(port) != port->speed)
 		ms += port->speed_change_ms;
-	port->target = target;
+	port->target = limit && target > limit ? min(target, port->speed) :
+						 target;
 	port->stats.recoveries++;
 	sim_link_enter(port, SIM_RECOVERY);
 	sim_link_arm(port, ms);
@@ -550,6 +555,8 @@ static u64 sim_link_error_period(const struct sim_port *port)
 	if (port->state != SIM_L0 || !port->card)
 		return 0;
 	ber = &port->card->ber[port->speed];
+	if (ber->load)
+		return 0;
 	rate = sim_ber_rate(ber, port->speed, port->width);
 	if (!rate)
 		return 0;
@@ -565,10 +572,42 @@ void sim_link_errors(struct sim_port *port)
 {
 	u64 period = sim_link_error_period(port);
 
+	port->load = 0;
 	hrtimer_try_to_cancel(&port->error_timer);
 	if (period)
 		hrtimer_start(&port->error_timer, ns_to_ktime(period),
 			      HRTIMER_MODE_REL);
+}
+
+/* One more access goes over the link. */
+static void sim_link_load_one(struct sim_port *port)
+{
+	const struct sim_ber *ber = &port->card->ber[port->speed];
+	u64 whole = 1;
+	u32 i;
+
+	if (!ber->load || port->state != SIM_L0 || sim_ber_pause(ber))
+		return;
+	for (i = 0; i < ber->exponent; i++)
+		whole *= 10;
+	port->load += ber->mantissa;
+	if (port->load < whole)
+		return;
+	port->load -= whole;
+	sim_link_error(port);
+}
+
+/**
+ * sim_link_load - an access goes over all links on the way to a function
+ * @fn: the function, which can be reached; its fabric's lock is held
+ */
+void sim_link_load(struct sim_func *fn)
+{
+	struct sim_port *port;
+
+	lockdep_assert_held(&fn->fabric->lock);
+	for (port = sim_func_above(fn); port; port = sim_func_above(&port->fn))
+		sim_link_load_one(port);
 }
 
 static enum hrtimer_restart sim_link_error_timer(struct hrtimer *timer)

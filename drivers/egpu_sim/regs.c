@@ -220,6 +220,15 @@ static void sim_mask_rebar(struct sim_func *fn, int at)
 	sim_rw(fn, at + PCI_REBAR_CTRL, PCI_REBAR_CTRL_BAR_SIZE);
 }
 
+static void sim_mask_dvsec(struct sim_func *fn, int at)
+{
+	const u8 *header = fn->regs->initial + at + PCI_DVSEC_HEADER1;
+
+	if (get_unaligned_le16(header) == SIM_CXL_VENDOR &&
+	    !get_unaligned_le16(header + 4))
+		sim_rw(fn, at + SIM_CXL_CTRL, SIM_CXL_MEM);
+}
+
 static void sim_mask_cap(struct sim_func *fn, u8 id, int at)
 {
 	if (id == PCI_CAP_ID_PM && !fn->pm && at + PCI_PM_SIZEOF <= 256)
@@ -238,6 +247,8 @@ static void sim_mask_ext_cap(struct sim_func *fn, u16 id, int at)
 		sim_mask_dpc(fn, at);
 	else if (id == PCI_EXT_CAP_ID_REBAR && !fn->rebar)
 		sim_mask_rebar(fn, at);
+	else if (id == PCI_EXT_CAP_ID_DVSEC)
+		sim_mask_dvsec(fn, at);
 	else if (id == PCI_EXT_CAP_ID_SECPCI)
 		sim_w1c(fn, at + 8, ~0);	/* Lane Error Status */
 }

@@ -34,13 +34,12 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "func.h"
+
 #define SIM_PORTS_PER_FABRIC	250
 #define SIM_PORTS		256
 #define SIM_FUNCTIONS		8
 #define SIM_DEPTH		8	/* ports in a row; lockdep knows no more */
-#define SIM_BARS		6
-#define SIM_ROM			6	/* the expansion ROM's place among BARs */
-#define SIM_CFG_SIZE		PCI_CFG_SPACE_EXP_SIZE
 #define SIM_SPEEDS		8	/* codes 1 (2.5 GT/s) to 7 (128 GT/s) */
 
 /* Slot Status: events, cleared by writing 1. */
@@ -55,143 +54,11 @@
 #define SIM_LNKCTL_FLIT_DISABLE	0x2000
 #define SIM_LNKSTA2_FLIT	0x0400
 #define SIM_FLAGS_FLIT		0x8000
-
-struct sim_fabric;
-struct sim_port;
-struct sim_dev;
-
-/* --- functions ---------------------------------------------------------- */
-
-/**
- * struct sim_bar - a Base Address Register as configured
- * @size: bytes, a power of two; 0: there is none
- * @io: I/O space
- * @wide: 64 bits; the next register is its upper half
- * @prefetch: prefetchable
- * @raw: writable bits as given, which may be nonsense, instead of a size
- * @mask: those bits
- */
-struct sim_bar {
-	u64 size;
-	bool io;
-	bool wide;
-	bool prefetch;
-	bool raw;
-	u32 mask;
-};
-
-enum sim_corrupt {
-	SIM_SOUND,		/* nothing wrong */
-	SIM_CAP_LOOP,		/* the capability list points back to itself */
-	SIM_CAP_RANGE,		/* it points into the header */
-	SIM_EXT_LOOP,		/* the extended one points back to itself */
-	SIM_EXT_RANGE,		/* it points below 0x100 */
-	SIM_HEADER,		/* an unknown header type */
-};
-
-/**
- * struct sim_spec - what a function is to be; turned into registers when its
- *	device is put into a slot. Protected by sim_lock.
- * @vendor: Vendor ID
- * @device: Device ID
- * @class: Class Code, 24 bits
- * @revision: Revision ID
- * @subsystem_vendor: Subsystem Vendor ID
- * @subsystem_device: Subsystem ID
- * @bar: BARs 0 to 5 and the ROM
- * @rebar_bar: which BAR is resizable
- * @rebar_sizes: PCI_REBAR_CAP's mask of sizes (bit 4: 1 MB); 0: none is
- * @serial: Device Serial Number; 0: no such capability
- * @pcie_version: of the PCI Express capability, 1 or 2; 0: a conventional one
- * @aer: has Advanced Error Reporting
- * @pm: has Power Management
- * @msi: MSI vectors, a power of two; 0: no such capability
- * @flr: can be reset by itself (Function Level Reset)
- * @pin: Interrupt Pin, 0 (none) to 4
- * @corrupt: what is wrong with its capabilities
- * @dump: registers loaded from a dump of lspci -xxxx, or NULL
- * @dump_size: how many bytes of it: 64, 256 or 4096
- * @dump_error: why the last one was refused; empty
- */
-struct sim_spec {
-	u32 vendor;
-	u32 device;
-	u32 class;
-	u32 revision;
-	u32 subsystem_vendor;
-	u32 subsystem_device;
-	struct sim_bar bar[SIM_BARS + 1];
-	u32 rebar_bar;
-	u32 rebar_sizes;
-	u64 serial;
-	u32 pcie_version;
-	bool aer;
-	bool pm;
-	u32 msi;
-	bool flr;
-	u32 pin;
-	enum sim_corrupt corrupt;
-	u8 *dump;
-	u32 dump_size;
-	char dump_error[80];
-};
-
-/**
- * struct sim_regs - a configuration space
- * @value: what is read, little-endian
- * @writable: bits that software can change
- * @w1c: bits that software clears by writing 1
- * @initial: @value after a reset
- */
-struct sim_regs {
-	u8 value[SIM_CFG_SIZE];
-	u8 writable[SIM_CFG_SIZE];
-	u8 w1c[SIM_CFG_SIZE];
-	u8 initial[SIM_CFG_SIZE];
-};
-
-/**
- * struct sim_func - a function: a port, or one of a device
- * @group: its folder, for functions 1 to 7 of a device
- * @link: in the functions of @dev that have a folder
- * @fabric: where it is
- * @dev: the device it belongs to; NULL: it is @port
- * @port: the Downstream Port that it is; NULL: it is a device's
- * @nr: function number
- * @bridge: type 1 header
- * @spec: what it is to be
- * @regs: its registers; under fabric->lock. NULL while not built
- * @pm: offsets of its capabilities, 0 for none, found in the registers
- * @msi: same
- * @pcie: same
- * @aer: same
- * @dpc: same
- * @rebar: same
- * @slot: its PCI Express capability has slot registers
- * @root: … and root registers
- * @interrupt: its own interrupt (endpoints), by configfs
- * @asserted: its INTx message is asserted
- * @msi_told: sources that a message has told of, and that go on (SIM_TELLS_*)
- * @msi_work: delivers an MSI, in hard interrupt context
- */
-struct sim_func {
-	struct config_group group;
-	struct list_head link;
-	struct sim_fabric *fabric;
-	struct sim_dev *dev;
-	struct sim_port *port;
-	u32 nr;
-	bool bridge;
-	struct sim_spec spec;
-
-	struct sim_regs *regs;
-	u16 pm, msi, pcie, aer, dpc, rebar;
-	bool slot, root;
-	bool interrupt;
-	bool asserted;
-	u32 msi_told;
-	struct irq_work msi_work;
-};
+/* CXL's DVSEC of devices (CXL 3.0 section 8.1.3); the bit for memory in both. */
+#define SIM_CXL_VENDOR		0x1e98
+#define SIM_CXL_CAP		0x0a	/* Capability */
+#define SIM_CXL_CTRL		0x0c	/* Control */
+#define SIM_CXL_MEM		0x0004
 
 /* --- devices ------------------------------------------------------------ */
 
@@ -218,12 +85,14 @@ struct sim_bounce {
  * struct sim_ber - a bit error rate at one speed
  * @mantissa: the rate is @mantissa × 10^-@exponent; 0: no errors
  * @exponent: see @mantissa
+ * @load: it is errors an access to what is below, and none without
  * @burst_ms: errors come during the first @burst_ms of every
  * @every_ms: … this many; 0: steadily
  */
 struct sim_ber {
 	u32 mantissa;
 	u32 exponent;
+	bool load;
 	u32 burst_ms;
 	u32 every_ms;
 };
@@ -250,6 +119,9 @@ struct sim_ber {
  * @dead_lanes: lanes that do not work
  * @untrainable_above: code; when the target speed is higher, training from
  *	Detect fails; 0: no such trouble
+ * @unrecoverable_above: code; Recovery does not change to a higher speed; 0: it
+ *	does
+ * @detect_speed: code; training from Detect ends there at most; 0: no limit
  * @link_up_try: the link comes up at the Nth try
  * @recovery_failures: so many of the next Recoveries fail
  * @ber: by speed code
@@ -280,6 +152,8 @@ struct sim_dev {
 	u32 max_speed, max_width;
 	u32 dead_lanes;
 	u32 untrainable_above;
+	u32 unrecoverable_above;
+	u32 detect_speed;
 	u32 link_up_try;
 	u32 recovery_failures;
 	struct sim_ber ber[SIM_SPEEDS];
@@ -431,6 +305,7 @@ struct sim_stats {
  * @command_completed: command completed events are told
  * @inband_presence_disable: In-Band PD Disable Supported
  * @external_facing: the firmware says that its slot is outside the machine
+ * @usb4: … that it is a port of a USB4 host
  * @dll_active_reporting: Data Link Layer Link Active Reporting Capable
  * @surprise_down: Surprise Down Error Reporting Capable
  * @max_speed: code of the fastest speed
@@ -466,6 +341,7 @@ struct sim_stats {
  * @timer: for the LTSSM's next step
  * @error_timer: for bit errors
  * @error_next: which kind of error comes next
+ * @load: what accesses have added up to, in parts of the next error
  * @bounce_timer: for contacts
  * @bounce_left: half periods that are left; 0: none
  * @bounce_on: which are the contacts' last state
@@ -490,6 +366,7 @@ struct sim_port {
 
 	bool native, power_controller, attention_button, indicators, surprise;
 	bool command_completed, inband_presence_disable, external_facing;
+	bool usb4;
 	bool dll_active_reporting, surprise_down, dpc, msi;
 	u32 max_speed, max_width;
 	u32 buses;
@@ -508,6 +385,7 @@ struct sim_port {
 	struct hrtimer timer;
 	struct hrtimer error_timer;
 	u32 error_next;
+	u64 load;
 	struct hrtimer bounce_timer;
 	u32 bounce_left;
 	bool bounce_on, bounce_forever, bounce_gone;
@@ -566,6 +444,7 @@ enum sim_state {
  *
  * @state: under sim_lock; READ_ONCE() for waiters
  * @stop: live=0 was asked for while starting
+ * @ends: how often it became dead, for waiters that a new start overtakes
  * @error: why the last start failed; 0
  * @work: starts and stops it
  * @waiters: for a state
@@ -604,6 +483,7 @@ struct sim_fabric {
 
 	enum sim_state state;
 	bool stop;
+	unsigned int ends;
 	int error;
 	struct work_struct work;
 	wait_queue_head_t waiters;
@@ -702,6 +582,7 @@ void sim_link_reset(struct sim_port *port);
 void sim_link_retell(struct sim_port *port);
 void sim_link_retrain(struct sim_port *port);
 void sim_link_errors(struct sim_port *port);
+void sim_link_load(struct sim_func *fn);
 int sim_link_autonomous(struct sim_port *port, u32 speed);
 bool sim_link_is_up(const struct sim_port *port);
 u32 sim_link_width(const struct sim_port *port, const struct sim_dev *dev);
@@ -725,6 +606,11 @@ bool sim_slot_powered(const struct sim_port *port);
 bool sim_port_is_there(const struct sim_port *port);
 void sim_card_reset(struct sim_dev *dev);
 void sim_switch_reset(struct sim_dev *dev, bool on);
+struct sim_dev *sim_slot_wants(struct sim_port *port);
+int sim_dev_build(struct sim_dev *dev);
+void sim_card_silence(struct sim_dev *dev);
+
+/* life.c: the hardware begins, sleeps, ends */
 void sim_dev_gone(struct sim_dev *dev);
 void sim_port_gone(struct sim_port *port);
 void sim_func_gone(struct sim_func *fn);

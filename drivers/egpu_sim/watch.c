@@ -7,6 +7,7 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/property.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
 
@@ -91,21 +92,38 @@ ssize_t sim_fabric_status(struct sim_fabric *fabric, char *buf, size_t size)
 
 /* --- the PCI bus's notifier --------------------------------------------- */
 
+/* As firmware describes a port of a USB4 host, with whom tunnels begin. */
+static void sim_watch_usb4(struct pci_dev *pdev)
+{
+	const struct property_entry properties[] = {
+		PROPERTY_ENTRY_BOOL("usb4-host-interface"),
+		{ }
+	};
+
+	if (device_create_managed_software_node(&pdev->dev, properties, NULL))
+		pci_warn(pdev, "no memory to look like USB4\n");
+}
+
 /* Before others look at it, and before what is below it is scanned. */
 static void sim_watch_add(struct sim_fabric *fabric, struct pci_dev *pdev)
 {
 	struct sim_dev *dev = NULL;
 	struct sim_func *fn;
+	bool usb4 = false;
 
 	scoped_guard(raw_spinlock_irqsave, &fabric->lock) {
 		fn = sim_route(fabric, pdev->bus->number, pdev->devfn);
-		if (fn && fn->port)
+		if (fn && fn->port) {
 			pdev->external_facing = fn->port->external_facing;
+			usb4 = fn->port->usb4;
+		}
 		if (fn && fn->dev) {
 			dev = fn->dev;
 			config_item_get(&dev->group.cg_item);
 		}
 	}
+	if (usb4)
+		sim_watch_usb4(pdev);
 	if (fabric->msi)
 		dev_set_msi_domain(&pdev->dev, fabric->msi);
 	if (dev && xa_err(xa_store(&fabric->known, (unsigned long)pdev, dev,

@@ -339,6 +339,60 @@ untrainable() {
 	stat downs 1
 }
 
+prove unrecoverable "a speed that Recovery does not reach, and training from Detect does"
+unrecoverable() {
+	up
+	target 3
+	retrain
+	sim_expect f/p link "L0 8.0 GT/s x4"
+	sim_set f/p/d unrecoverable_above 8
+	target 4
+	clear
+	retrain
+	sim_expect f/p stat:recoveries 2
+	sim_expect f/p link "L0 8.0 GT/s x4"
+	is "$(sta $LBMS)" $((LBMS))
+	stat downs 0
+	target 1
+	retrain
+	sim_expect f/p link "L0 2.5 GT/s x4"
+	target 2
+	retrain
+	sim_expect f/p link "L0 5.0 GT/s x4"
+	target 4
+	retrain
+	sim_expect f/p stat:recoveries 5
+	sim_expect f/p link "L0 5.0 GT/s x4"
+	sim_reg f/p BRIDGE_CONTROL=40:40
+	sim_reg f/p BRIDGE_CONTROL=0:40
+	sim_expect f/p link "L0 16.0 GT/s x4"
+	retrain
+	sim_expect f/p stat:recoveries 6
+	sim_expect f/p link "L0 16.0 GT/s x4"
+}
+
+prove detect_speed "a link that is slow after Detect, and gets up by Recovery"
+detect_speed() {
+	up
+	sim_set f/p/d detect_speed 5
+	sim_pull f/p/d
+	sim_put f/p/d
+	sim_expect f/p link "L0 5.0 GT/s x4"
+	retrain
+	sim_expect f/p link "L0 16.0 GT/s x4"
+	stat ups 2
+}
+
+prove dies "a Recovery that fails, and no lane that works: it is gone for good"
+dies() {
+	up
+	sim_set f/p/d recovery_failures=1 dead_lanes=1
+	retrain
+	sim_expect f/p stat:downs 1
+	wait_for 5 eval '[ "$(sim_stat f/p attempts)" -ge 5 ]'
+	stat ups 1
+}
+
 # quirk CMD…: what the kernel makes of a link like that: 6.1 gives up, from 6.5
 # on it is retrained at 2.5 GT/s
 quirk() {
@@ -436,6 +490,59 @@ ber_burst() {
 	done
 	[ "$pauses" -ge 2 ]
 	wait_for 5 eval '[ "$(sim_stat f/p errors)" -gt "'"$after"'" ]'
+}
+
+prove ber_load "errors under load: one in so many accesses to what is below, none else"
+ber_load() {
+	local seen errors _
+	up
+	sim_set f/p/d ber "16 0.02 load"
+	is "$(sim_get f/p/d ber)" "16.0 GT/s 2e-2 load"
+	sim_reg f/p CAP_EXP+12.w > /dev/null
+	nap 0.3
+	stat errors 0
+	sim_set f/p/fault at=0 armed=1
+	for _ in 1 2 3 4; do
+		lspci -xxxx -s "$(sim_addr f/p/d)" > /dev/null
+		seen=$(sim_get f/p/fault seen)
+		errors=$(sim_stat f/p errors)
+		is "$errors" $((seen / 50)) "errors after $seen accesses"
+	done
+	[ "$errors" -ge 4 ]
+	stat recoveries 0
+	nap 0.3
+	stat errors "$errors"
+	target 3
+	retrain
+	sim_expect f/p link "L0 8.0 GT/s x4"
+	lspci -xxxx -s "$(sim_addr f/p/d)" > /dev/null
+	stat errors "$errors"
+}
+
+prove usb4 "a port that firmware gives to a USB4 host"
+usb4() {
+	up usb4=1
+	[ -d "$PCI/$(sim_addr f/p)/software_node" ]
+	sim_dead f
+	sim_set f/p usb4 0
+	sim_live f
+	not test -e "$PCI/$(sim_addr f/p)/software_node"
+}
+
+prove cxl "a CXL device's DVSEC; memory can be enabled, and a reset clears it"
+cxl() {
+	sim_fabric f
+	sim_port f/p hotplug=none
+	sim_gpu f/p/d preset=plain cxl=1 present=1
+	sim_live f
+	is "$(sim_reg f/p/d ECAP23+04.w)" 1e98
+	is "$(sim_reg f/p/d ECAP23+08.w)" 0000
+	sim_reg f/p/d ECAP23+0c.w=ffff
+	is "$(sim_reg f/p/d ECAP23+0c.w)" 0004
+	sim_reg f/p BRIDGE_CONTROL=40:40
+	sim_reg f/p BRIDGE_CONTROL=0:40
+	sim_expect f/p link "L0 *"
+	is "$(sim_reg f/p/d ECAP23+0c.w)" 0000
 }
 
 prove events "the kernel's event of a link change: LBMS and LABS interrupt"

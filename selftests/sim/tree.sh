@@ -133,6 +133,8 @@ forms() {
 	refused f/p/gpu vendor 0x10000
 	refused f/p/gpu ber "16 2"
 	refused f/p/gpu ber "17 1e-9"
+	refused f/p/gpu ber "16 1e-9 load 1/2"
+	refused f/p/gpu ber "16 load"
 	refused f/p/gpu bounce "0 5"
 	refused f/p/gpu sleep nobody
 	refused f/p/gpu/driver hang "probe dance"
@@ -145,8 +147,9 @@ forms() {
 DEAD_FABRIC="firmware_keeps mem_spare prefetch_spare ram"
 DEAD_PORT="aer attention_button buses command_completed dll_active_reporting \
 dpc external_facing hotplug inband_presence_disable indicators max_speed \
-max_width mem_window msi power_controller prefetch_window surprise surprise_down"
-OUT_DEV="aer bar0 bar1 bar2 bar3 bar4 bar5 class config corrupt device flr \
+max_width mem_window msi power_controller prefetch_window surprise surprise_down \
+usb4"
+OUT_DEV="aer bar0 bar1 bar2 bar3 bar4 bar5 class config corrupt cxl device flr \
 interrupt_pin max_speed max_width msi pcie_version pm preset rebar revision \
 rom serial subsystem_device subsystem_vendor vendor"
 
@@ -216,6 +219,7 @@ defaults() {
 		command_ms 0
 		inband_presence_disable 0
 		external_facing 0
+		usb4 0
 		dll_active_reporting 1
 		surprise_down 0
 		aer 1
@@ -239,6 +243,8 @@ defaults() {
 		max_speed 32.0 GT/s
 		max_width 16
 		untrainable_above none
+		unrecoverable_above none
+		detect_speed none
 		link_up_try 1
 		recovery_failures 0
 		error_limit 1000
@@ -254,6 +260,7 @@ defaults() {
 		serial 0
 		pcie_version 2
 		aer 1
+		cxl 0
 		pm 1
 		flr 0
 		msi 0
@@ -451,6 +458,16 @@ stop_starting() {
 	done
 	sim_live f
 	wait_for 10 sim_bound f/p/gpu
+}
+
+prove overtaken "who waits for live=0 returns, also when it is live again before he looks"
+overtaken() {
+	all
+	sim_set f/p/gpu present 1
+	sim_live f
+	wait_for 5 sim_bound f/p/gpu
+	sim_set f/p/gpu/driver remove_ms 300
+	is "$(sim_race "$SIM/f")" overtaken
 }
 
 # ends: live=0 comes to an end, and the fabric can go live again

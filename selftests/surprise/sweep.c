@@ -8,7 +8,9 @@
  *	egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT]
  *		   [-a] OPERATION one|switch KIND
  *
- * OPERATION is attach, detach, query or suspend, KIND what the fabric's fault/
+ * OPERATION is attach, detach, query, suspend, retrain (under its driver) or
+ * train (held, to a speed that it does not reach: by Recovery, by a reset, and
+ * back), KIND what the fabric's fault/
  * takes: yank, link, ones or retry. Without -n every point is tried, until the
  * operation needs no more accesses; with it so many, chosen by SEED; with -k
  * this one, on every port. -c: how many accesses ones and retry last (1). -a: the
@@ -51,6 +53,8 @@ enum phase {
  * @attached: it begins with a GPU that is READY, else with an empty slot
  * @scope: whose accesses count
  * @own: only those of this process do
+ * @may_begin: it is where the operation begins, or is now on the way there;
+ *	NULL: that is when it is READY
  */
 struct operation {
 	const char *name;
@@ -59,6 +63,7 @@ struct operation {
 	bool own;
 	void (*begin)(struct slot *s);
 	bool (*is_over)(struct slot *s, bool hit);
+	bool (*may_begin)(struct slot *s);
 };
 
 static const struct operation *op;
@@ -103,6 +108,59 @@ static bool detach_is_over(struct slot *s, bool hit)
 	return s->ended;
 }
 
+/* The transaction that was begun last; what it comes to is not judged here. */
+static bool transaction_is_over(struct slot *s, bool hit)
+{
+	(void)hit;
+	return s->ended;
+}
+
+static void link_set(struct slot *s, uint32_t flags, uint32_t speed)
+{
+	int ret;
+
+	s->ended = false;
+	ret = egpu_link_set(egpu, s->id, flags, speed, 0, 0, &s->transaction);
+	/* It may be gone by now. */
+	if (ret == -EBUSY || ret == -ENODEV)
+		s->ended = true;
+	else if (ret)
+		die("%s: LINK_SET: %s", s->dir, strerror(-ret));
+}
+
+static void retrain_begin(struct slot *s)
+{
+	link_set(s, EGPU_LINK_SET_RETRAIN | EGPU_LINK_SET_LIVE, 0);
+}
+
+static bool is_held(const struct slot *s)
+{
+	return s->info.state == EGPU_STATE_HELD &&
+	       s->info.reason == EGPU_REASON_UNBOUND;
+}
+
+/* Held first, and that does not count. */
+static bool train_may_begin(struct slot *s)
+{
+	int ret;
+
+	if (is_held(s) || !slot_is_ready(s) || s->info.transaction)
+		return is_held(s) && !s->info.transaction;
+	s->ended = false;
+	ret = egpu_detach(egpu, s->id, EGPU_DETACH_HOLD, 0, NULL, 0,
+			  &s->transaction);
+	if (ret && ret != -EBUSY)
+		die("%s: DETACH: %s", s->dir, strerror(-ret));
+	s->dirty = true;
+	return false;
+}
+
+/* It is at 8 GT/s, and neither Recovery nor a reset gets it any further. */
+static void train_begin(struct slot *s)
+{
+	link_set(s, EGPU_LINK_SET_RETRAIN | EGPU_LINK_SET_SPEED, 160);
+}
+
 /* The links were read when it came, and are again a quarter of a second later. */
 static void wait_for_links(const struct slot *s)
 {
@@ -144,10 +202,18 @@ static bool query_is_over(struct slot *s, bool hit)
 }
 
 static const struct operation operations[] = {
-	{ "attach", false, "below", false, slot_plug, attach_is_over },
-	{ "detach", true, "below", false, detach_begin, detach_is_over },
-	{ "query", true, "all", true, query_begin, query_is_over },
-	{ "suspend", true, "below", false, NULL, query_is_over },
+	{ "attach", false, "below", false, slot_plug, attach_is_over,
+	  NULL },
+	{ "detach", true, "below", false, detach_begin, detach_is_over,
+	  NULL },
+	{ "query", true, "all", true, query_begin, query_is_over,
+	  NULL },
+	{ "suspend", true, "below", false, NULL, query_is_over,
+	  NULL },
+	{ "retrain", true, "all", false, retrain_begin, transaction_is_over,
+	  NULL },
+	{ "train", true, "all", false, train_begin, transaction_is_over,
+	  train_may_begin },
 };
 
 /* One for all ports: through all of the kernel's phases, without sleeping. */
@@ -298,6 +364,13 @@ static void went_in(struct slot *s)
 	enter(s, PHASE_NEXT);
 }
 
+static bool may_begin(struct slot *s)
+{
+	if (op->may_begin)
+		return op->may_begin(s);
+	return op->attached ? slot_is_ready(s) : slot_is_empty(s);
+}
+
 static void step(struct slot *s)
 {
 	switch ((enum phase)s->phase) {
@@ -305,7 +378,7 @@ static void step(struct slot *s)
 		take_next(s);
 		break;
 	case PHASE_BEGIN:
-		if (op->attached ? slot_is_ready(s) : slot_is_empty(s))
+		if (may_begin(s))
 			run_begin(s);
 		break;
 	case PHASE_RUN:
@@ -417,9 +490,14 @@ static int usage(void)
 static int sweep(void)
 {
 	long long start = now_ms();
+	unsigned int i;
 
 	fabric_make("sweep", nr_ports,
 		    strcmp(shape_name, "switch") ? SHAPE_ONE : SHAPE_SWITCH);
+	for (i = 0; op->may_begin && i < nr_slots; i++) {
+		put(slots[i].card, "detect_speed", "8");
+		put(slots[i].card, "unrecoverable_above", "8");
+	}
 	if (!only) {
 		counting = true;
 		run_all();

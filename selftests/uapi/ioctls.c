@@ -149,6 +149,24 @@ static const struct field link_info_fields[] = {
 	F(egpu_link_info, element_size, FIELD_IN),
 	F(egpu_link_info, reserved, FIELD_ZERO),
 	F(egpu_link_info, links, FIELD_ADDRESS),
+	F(egpu_link_info, best_ns, FIELD_OUT),
+	F(egpu_link_info, best_speed, FIELD_OUT),
+	F(egpu_link_info, best_width, FIELD_OUT),
+	F(egpu_link_info, limit_speed, FIELD_OUT),
+	F(egpu_link_info, limit_vendor, FIELD_OUT),
+	F(egpu_link_info, limit_device, FIELD_OUT),
+	F(egpu_link_info, wired_width, FIELD_OUT),
+	F(egpu_link_info, reserved2, FIELD_OUT),
+};
+
+static const struct field link_set_fields[] = {
+	F(egpu_link_set, size, FIELD_SIZE),
+	F(egpu_link_set, flags, FLAGS(EGPU_LINK_SET_FLAGS)),
+	F(egpu_link_set, port, FIELD_IN),
+	F(egpu_link_set, speed, FIELD_IN),
+	F(egpu_link_set, vendor, FIELD_IN),
+	F(egpu_link_set, device, FIELD_IN),
+	F(egpu_link_set, transaction, FIELD_OUT),
 };
 
 static int fill_query(void *arg)
@@ -258,6 +276,18 @@ static int fill_link_info(void *arg)
 	return 0;
 }
 
+/* Nothing begins by it. */
+static int fill_link_set(void *arg)
+{
+	struct egpu_link_set a = {
+		.size = sizeof(a), .port = su.port,
+		.flags = EGPU_LINK_SET_SPEED | EGPU_LINK_SET_LATER,
+	};
+
+	memcpy(arg, &a, sizeof(a));
+	return 0;
+}
+
 #define INFO(NAME, type, bytes) .name = #NAME, .cmd = EGPU_IOC_##NAME,	\
 	.size = sizeof(struct egpu_##type), .abi1_size = (bytes),	\
 	.fill = fill_##type, .fields = type##_fields,			\
@@ -322,6 +352,12 @@ const struct ioctl_info ioctl_table[] = {
 		.must = END(egpu_link_info, port),
 		.enough = END(egpu_link_info, links),
 		.port_offset = offsetof(struct egpu_link_info, port),
+	}, {
+		INFO(LINK_SET, link_set, 24),
+		.must = END(egpu_link_set, speed),
+		.enough = END(egpu_link_set, transaction),
+		.mutates = true,
+		.port_offset = offsetof(struct egpu_link_set, port),
 	},
 };
 

@@ -48,6 +48,11 @@ static int64_t number(struct json_object *o, const char *key)
 	return json_object_get_int64(get(o, key));
 }
 
+static void set_number(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
 static const char *text(struct json_object *o, const char *key)
 {
 	struct json_object *value = get(o, key);
@@ -293,6 +298,50 @@ static void hop(struct json_object *o, struct egpu_hop *h)
 	h->dpc_status = (uint32_t)number(o, "dpc_status");
 }
 
+static struct json_object *speed_of(uint32_t speed)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%u", speed);
+	return get(get(scenario, "speeds"), key);
+}
+
+/*
+ * "errors" of a speed: so many more whenever the link is looked at, of a "kind";
+ * only while the looks at it are counted "from" and "to".
+ */
+static void count_errors(struct json_object *port)
+{
+	struct json_object *hops = get(port, "hops"), *o;
+	const char *kind;
+	int64_t looks, count;
+	char *file;
+	FILE *stream;
+
+	o = hops ? speed_of((uint32_t)number(json_object_array_get_idx(hops, 0),
+					     "speed")) : NULL;
+	if (!number(o, "errors"))
+		return;
+	looks = number(o, "looks") + 1;
+	set_number(o, "looks", looks);
+	if (looks < number(o, "from") || (get(o, "to") &&
+					  looks > number(o, "to")))
+		return;
+	kind = get(o, "kind") ? text(o, "kind") : "correctable";
+	count = number(scenario, kind) + number(o, "errors");
+	set_number(scenario, kind, count);
+	if (asprintf(&file, "%s/bus/pci/devices/%s/aer_dev_%s",
+		     egpu_roots.sysfs, text(port, "address"), kind) < 0)
+		abort();
+	stream = fopen(file, "we");
+	if (stream) {
+		fprintf(stream, "RxErr %lld\nTOTAL_ERR_X %lld\n",
+			(long long)count, (long long)count);
+		fclose(stream);
+	}
+	free(file);
+}
+
 static int link_info(struct egpu_link_info *list)
 {
 	struct json_object *port = port_of(list->port);
@@ -306,9 +355,19 @@ static int link_info(struct egpu_link_info *list)
 		return -ENOENT;
 	if (list->flags & EGPU_LINK_INFO_ENDS)
 		done("ends port=%u", list->port);
+	count_errors(port);
 	for (i = 0; i < n && i < list->count; i++)
 		hop(json_object_array_get_idx(array, i), &to[i]);
 	list->count = (uint32_t)n;
+	if (get(scenario, "short_link_info"))
+		return 0;
+	list->best_ns = (uint64_t)number(port, "best_s") * 1000000000;
+	list->best_speed = (uint32_t)number(port, "best_speed");
+	list->best_width = (uint32_t)number(port, "best_width");
+	list->limit_speed = (uint32_t)number(port, "limit_speed");
+	list->limit_vendor = (uint16_t)number(port, "limit_vendor");
+	list->limit_device = (uint16_t)number(port, "limit_device");
+	list->wired_width = (uint32_t)number(port, "wired_width");
 	return 0;
 }
 
@@ -339,6 +398,10 @@ static void send_event(struct json_object *o, uint64_t seq)
 
 	if (get(o, "kind"))
 		e.from = (uint32_t)number(o, "kind");
+	if (get(o, "from_speed"))
+		e.from = (uint32_t)number(o, "from_speed");
+	if (get(o, "to_speed"))
+		e.to = (uint32_t)number(o, "to_speed");
 	if (get(o, "step"))
 		e.to = by_name(egpu_step_name, text(o, "step"),
 			       EGPU_STEP_COUNT);
@@ -374,13 +437,17 @@ static void *play(void *arg)
 	return NULL;
 }
 
-static void start(const char *part)
+static void start_play(struct json_object *o)
 {
-	struct json_object *o = get(scenario, part);
 	pthread_t thread;
 
 	if (o && !pthread_create(&thread, NULL, play, o))
 		pthread_detach(thread);
+}
+
+static void start(const char *part)
+{
+	start_play(get(scenario, part));
 }
 
 static int detach(struct egpu_detach *detach)
@@ -415,6 +482,68 @@ static int attach(struct egpu_attach *attach)
 	return 0;
 }
 
+static void put_end(struct json_object *o, struct json_object *port,
+		    const char *error)
+{
+	json_object_object_add(o, "type", json_object_new_string("transaction"));
+	json_object_object_add(o, "error", json_object_new_string(error));
+	set_number(o, "port", number(port, "id"));
+	set_number(o, "transaction", 9);
+	set_number(o, "kind", EGPU_TRANSACTION_LINK);
+}
+
+/* With "speeds": what the training to this one comes to. */
+static int train(struct json_object *port, uint32_t speed)
+{
+	struct json_object *hop = json_object_array_get_idx(get(port, "hops"),
+							    0);
+	struct json_object *o = speed_of(speed), *end;
+	int error = error_of(o, "error");
+
+	if (!error)
+		set_number(hop, "speed", speed ? speed :
+			   number(hop, "max_speed"));
+	end = json_object_new_object();
+	put_end(end, port, error ? text(o, "error") : "");
+	send_event(end, 50);
+	json_object_put(end);
+	start_play(o);
+	return error;
+}
+
+static void set_limit(struct json_object *port, const struct egpu_link_set *set)
+{
+	set_number(port, "limit_speed", set->speed);
+	set_number(port, "limit_vendor", set->vendor);
+	set_number(port, "limit_device", set->device);
+}
+
+static int link_set(struct egpu_link_set *set)
+{
+	struct json_object *port = port_of(set->port);
+	struct json_object *o = get(scenario, "link_set");
+
+	if (!set->flags)
+		return get(scenario, "no_root") ? -EPERM : -EINVAL;
+	done("link_set port=%u flags=%u speed=%u device=%04x:%04x", set->port,
+	     set->flags, set->speed, set->vendor, set->device);
+	if (error_of(o, "error"))
+		return error_of(o, "error");
+	if (get(scenario, "speeds") && !(set->flags & EGPU_LINK_SET_LATER)) {
+		set->transaction = 9;
+		if (!train(port, set->speed))
+			set_limit(port, set);
+		return 0;
+	}
+	if (port && (set->flags & EGPU_LINK_SET_SPEED))
+		set_limit(port, set);
+	if (set->flags & EGPU_LINK_SET_LATER)
+		return 0;
+	set->transaction = 9;
+	start("link_set");
+	return 0;
+}
+
 static int cancel(struct egpu_cancel *cancel)
 {
 	int ret = error_of(get(scenario, "cancel"), "error");
@@ -444,6 +573,10 @@ static int config(struct egpu_port_config *config)
 		flags |= EGPU_PORT_TRACKED;
 	if (config->flags & EGPU_CONFIG_FORGET)
 		flags &= ~(int64_t)EGPU_PORT_TRACKED;
+	if (config->flags & EGPU_CONFIG_RETRAIN)
+		flags &= ~(int64_t)EGPU_PORT_NO_RETRAIN;
+	if (config->flags & EGPU_CONFIG_NO_RETRAIN)
+		flags |= EGPU_PORT_NO_RETRAIN;
 	json_object_object_add(port, "flags", json_object_new_int64(flags));
 	return error_of(get(scenario, "config"), "error");
 }
@@ -482,6 +615,8 @@ static int answer(unsigned long request, void *arg)
 		return detach(arg);
 	case EGPU_IOC_CANCEL:
 		return cancel(arg);
+	case EGPU_IOC_LINK_SET:
+		return link_set(arg);
 	case EGPU_IOC_PORT_CONFIG:
 		return config(arg);
 	case EGPU_IOC_EVENT_SUBSCRIBE:

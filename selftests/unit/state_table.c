@@ -112,7 +112,7 @@ static void test_latch(void)
 			ok = bad(s, b, "latched, yet the state changes");
 		if (cell->act == EGPU_ACT_LATCH && b < EGPU_BIT_ADMITTED &&
 		    b != EGPU_BIT_LOST && b != EGPU_BIT_EMPTIED &&
-		    b != EGPU_BIT_ARRIVED)
+		    b != EGPU_BIT_APPEARED && b != EGPU_BIT_ARRIVED)
 			ok = bad(s, b, "a result cannot be latched");
 	}
 	result(ok, "state_latch_stays",
@@ -170,14 +170,14 @@ static void test_users(void)
 
 	/* Nothing that a user asks for is dropped without an answer. */
 	STATES(s) BITS(b) {
-		if (b < EGPU_BIT_CANCEL || b > EGPU_BIT_CABLE ||
+		if (b < EGPU_BIT_CANCEL || b > EGPU_BIT_LINK ||
 		    b == EGPU_BIT_RELEASE || s == EGPU_STATE_GONE)
 			continue;
 		if (egpu_state_cell(s, b)->act == EGPU_ACT_NONE)
 			ok = bad(s, b, "a request without an answer");
 	}
 	result(ok, "state_requests_are_answered",
-	       "CANCEL, ATTACH, DETACH act, end or wait in every state");
+	       "CANCEL, ATTACH, DETACH, LINK act, end or wait in every state");
 }
 
 static void test_unbind_guard(void)
@@ -226,13 +226,13 @@ static void test_reachable(void)
 
 	reach(EGPU_STATE_UNTRACKED, seen);
 	STATES(s) {
-		if (seen[s] || s == EGPU_STATE_TRAINING)
+		if (seen[s])
 			continue;
 		printf("# %s cannot be reached\n", state_names[s]);
 		ok = false;
 	}
 	result(ok, "state_all_reachable",
-	       "every state can be reached (TRAINING by link operations only)");
+	       "every state can be reached");
 }
 
 static void test_ends(void)

@@ -67,7 +67,7 @@ class World:
         self.root = tempfile.mkdtemp(prefix="egpu-unit-")
         self.scenario = dict(scenario, ports=copy.deepcopy(list(ports)))
         for name in ("sys/bus/pci/devices", "sys/class", "proc", "dev",
-                     "modules", "containers", "etc", "run"):
+                     "modules", "containers", "etc", "run", "state"):
             os.makedirs(os.path.join(self.root, name))
         self.where = {}
 
@@ -143,6 +143,7 @@ class World:
                 "TZ": "UTC", "TERM": "xterm", "HOME": self.root,
                 "EGPU_CONFIG_DIR": f"{self.root}/etc",
                 "EGPU_RUN_DIR": f"{self.root}/run",
+                "EGPU_STATE_DIR": f"{self.root}/state",
                 "ASAN_OPTIONS": "detect_leaks=1", "LC_ALL": "C.UTF-8"}
 
     def save_scenario(self):

@@ -35,11 +35,13 @@ static void print_option(FILE *file, const struct option_def *option)
 	snprintf(left, sizeof(left), "--%s%s%s", option->name,
 		 !option->arg ? "" : *option->arg == '[' ? "" : " ",
 		 !option->arg ? "" : *option->arg == '[' ? "[=S]" : option->arg);
-	fprintf(file, "  %-22s %s\n", left, option->help);
+	fprintf(file, "  %-25s %s\n", left, option->help);
 }
 
 void usage_verb(FILE *file, const struct verb *verb)
 {
+	const struct sub_verb *sub;
+	char left[40];
 	unsigned int i;
 
 	fprintf(file, "Usage: egpuctl %s%s%s%s\n", verb->name,
@@ -48,6 +50,12 @@ void usage_verb(FILE *file, const struct verb *verb)
 	fprintf(file, "%c%s.\n", verb->help[0] & ~0x20, verb->help + 1);
 	if (verb->alias)
 		fprintf(file, "Also called %s.\n", verb->alias);
+	for (sub = verb->subs; sub && sub->name; sub++) {
+		snprintf(left, sizeof(left), "%s%s%s", sub->name,
+			 sub->arg ? " " : "", sub->arg ? sub->arg : "");
+		fprintf(file, "%s  %-25s %s\n", sub == verb->subs ? "\n" : "",
+			left, sub->help);
+	}
 	if (verb->options[0])
 		fputc('\n', file);
 	for (i = 0; verb->options[i]; i++)
@@ -163,6 +171,38 @@ static enum exit_code check_count(struct ctl *ctl)
 	if (ctl->nr_args > ctl->verb->max)
 		return usage_error(ctl, "one argument too many: %s",
 				   ctl->arg[ctl->verb->max]);
+	return EXIT_DONE;
+}
+
+static bool sub_takes(const struct sub_verb *sub, enum option_id id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(global); i++)
+		if (global[i] == id)
+			return true;
+	for (i = 0; sub && sub->options[i]; i++)
+		if (sub->options[i] == id)
+			return true;
+	return false;
+}
+
+enum exit_code args_check_sub(struct ctl *ctl, const struct sub_verb *sub)
+{
+	int want = !sub ? 1 : sub->arg ? 3 : 2;
+	unsigned int i;
+
+	if (sub && ctl->nr_args < want)
+		return usage_error(ctl, "missing: %s", sub->arg);
+	if (ctl->nr_args > want)
+		return usage_error(ctl, "one argument too many: %s",
+				   ctl->arg[want]);
+	for (i = 0; i < nr_options; i++)
+		if (given(ctl, options[i].id) && !sub_takes(sub, options[i].id))
+			return fail(ctl, EXIT_USAGE, "egpuctl link --help",
+				    NULL, "%s %s takes no --%s",
+				    ctl->verb->name, sub ? sub->name : "PORT",
+				    options[i].name);
 	return EXIT_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include "../lib/internal.h"	/* the clock that tests replace */
 
 volatile sig_atomic_t interrupted;
+volatile sig_atomic_t interrupts;
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -84,6 +85,13 @@ const char *clock_text(uint64_t monotonic, char buf[24])
 	return buf;
 }
 
+const char *minute_text(uint64_t monotonic, char buf[24])
+{
+	time_text(monotonic, buf);
+	buf[strlen(buf) - strlen(":00")] = 0;
+	return buf;
+}
+
 const char *rfc3339(uint64_t monotonic, char buf[40])
 {
 	struct timespec then = wall_of(monotonic);
@@ -100,6 +108,7 @@ static void on_interrupt(int signal)
 {
 	(void)signal;
 	interrupted = 1;
+	interrupts++;
 }
 
 /* Without SA_RESTART: poll() has to come back. */

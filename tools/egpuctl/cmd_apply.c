@@ -36,20 +36,11 @@ static enum exit_code bad_lines(struct ctl *ctl)
 	return ctl->config.nr_errors ? EXIT_FAILED : EXIT_DONE;
 }
 
-static void change(struct apply *apply, const struct egpu_port_info *info,
-		   const struct egpu_port_config *want, const char *what)
+static void changed(struct apply *apply, const struct egpu_port_info *info,
+		    const char *what)
 {
-	struct egpu_port_config config = *want;
 	struct json_object *o;
-	int ret = 0;
 
-	config.port = info->port;
-	if (!given(apply->ctl, OPT_CHECK))
-		ret = egpu_config(apply->ctl->egpu, &config);
-	if (ret < 0) {
-		apply->code = fail_errno(apply->ctl, ret, what, info);
-		return;
-	}
 	apply->count++;
 	say(apply->ctl, "port %u (%04x:%02x:%02x.%x): %s\n", info->port,
 	    info->domain, info->bus, info->devfn >> 3, info->devfn & 7, what);
@@ -59,6 +50,22 @@ static void change(struct apply *apply, const struct egpu_port_info *info,
 	put_int(o, "port", info->port);
 	put_text(o, "change", what);
 	json_object_array_add(apply->changes, o);
+}
+
+static void change(struct apply *apply, const struct egpu_port_info *info,
+		   const struct egpu_port_config *want, const char *what)
+{
+	struct egpu_port_config config = *want;
+	int ret = 0;
+
+	config.port = info->port;
+	if (!given(apply->ctl, OPT_CHECK))
+		ret = egpu_config(apply->ctl->egpu, &config);
+	if (ret < 0) {
+		apply->code = fail_errno(apply->ctl, ret, what, info);
+		return;
+	}
+	changed(apply, info, what);
 }
 
 static void apply_policy(struct apply *apply, const struct egpu_port_info *info,
@@ -98,8 +105,35 @@ static void apply_quarantine(struct apply *apply,
 	change(apply, info, &want, what);
 }
 
+/* Return: 0, or the flag that brings the port to what is configured. */
+static uint32_t retrain_flag(const struct ctl *ctl,
+			     const struct egpu_port_info *info,
+			     const struct config_port *port)
+{
+	bool now = !(info->flags & EGPU_PORT_NO_RETRAIN);
+	int want = port && port->retrain != CONFIG_UNSET ? port->retrain :
+		   ctl->config.retrain;
+
+	if (want == CONFIG_UNSET || want == now)
+		return 0;
+	return want ? EGPU_CONFIG_RETRAIN : EGPU_CONFIG_NO_RETRAIN;
+}
+
+static void apply_retrain(struct apply *apply,
+			  const struct egpu_port_info *info,
+			  const struct config_port *port)
+{
+	struct egpu_port_config want = {
+		.flags = retrain_flag(apply->ctl, info, port),
+	};
+
+	if (want.flags)
+		change(apply, info, &want, want.flags & EGPU_CONFIG_RETRAIN ?
+		       "retrain yes" : "retrain no");
+}
+
 /* Started by the GPU's arrival: its checks may still run. */
-static void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info)
+void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info)
 {
 	int64_t end = now_ms() + CHECKS_MS;
 	struct egpu_event event;
@@ -158,6 +192,7 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 	struct egpu_port_config forget = { .flags = EGPU_CONFIG_FORGET };
 	struct egpu_address address = egpu_port_address(info);
 	struct config_port *port = NULL;
+	struct limit_change limit;
 	bool tracked = info->flags & EGPU_PORT_TRACKED;
 	char path[160];
 
@@ -174,6 +209,7 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 			track.flags |= EGPU_CONFIG_POLICY;
 			track.policy = (uint32_t)port->policy;
 		}
+		track.flags |= retrain_flag(apply->ctl, info, port);
 		change(apply, info, &track, "tracked");
 		if (given(apply->ctl, OPT_CHECK) ||
 		    egpu_port(apply->ctl->egpu, info->port, info))
@@ -184,6 +220,12 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 		return;
 	apply_policy(apply, info, port);
 	apply_quarantine(apply, info, port);
+	apply_retrain(apply, info, port);
+	apply_limit(apply->ctl, info, &limit);
+	if (*limit.what)
+		changed(apply, info, limit.what);
+	if (limit.code != EXIT_DONE)
+		apply->code = limit.code;
 	apply_device(apply, info);
 }
 

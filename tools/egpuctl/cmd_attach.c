@@ -87,7 +87,7 @@ static enum exit_code report(struct ctl *ctl, const struct view *view)
  * A driver that is a module comes after READY: udev loads it when the GPU is
  * there, and it binds then.
  */
-static void wait_for_driver(struct ctl *ctl, const struct egpu_port_info *info)
+void wait_for_driver(struct ctl *ctl, const struct egpu_port_info *info)
 {
 	int64_t end = now_ms() + DRIVER_MS;
 	struct egpu_event event;
@@ -129,8 +129,8 @@ static enum exit_code attach_failed(struct ctl *ctl, const struct view *view,
 		    "attach failed: %s", strerror(-ret));
 }
 
-static int run(struct ctl *ctl, const struct egpu_port_info *info,
-	       uint32_t ignore)
+int attach_port(struct ctl *ctl, const struct egpu_port_info *info,
+		uint32_t ignore)
 {
 	struct follow f = { .ctl = ctl, .port = info };
 	int ret = egpu_subscribe(ctl->egpu, EGPU_EVENTS_ALL, 0, NULL);
@@ -169,7 +169,7 @@ enum exit_code cmd_attach(struct ctl *ctl)
 	if (!(info.flags & EGPU_PORT_TRACKED))
 		return fail_errno(ctl, -EOPNOTSUPP, "attach", &info);
 	catch_interrupt();
-	ret = run(ctl, &info, ignore);
+	ret = attach_port(ctl, &info, ignore);
 	egpu_port(ctl->egpu, info.port, &info);
 	if (!ret && info.state == EGPU_STATE_READY)
 		wait_for_driver(ctl, &info);

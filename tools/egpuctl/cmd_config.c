@@ -27,7 +27,7 @@ static int path_of(const struct egpu_port_info *info, char *path, size_t size)
 	return egpu_pci_path(&address, path, size);
 }
 
-static enum exit_code save(struct ctl *ctl, const struct egpu_port_info *info,
+enum exit_code config_save(struct ctl *ctl, const struct egpu_port_info *info,
 			   const char *key, const char *value)
 {
 	char path[160], section[200], *file;
@@ -85,7 +85,7 @@ enum exit_code cmd_policy(struct ctl *ctl)
 		return fail_errno(ctl, ret, "policy", &info);
 	say(ctl, "Port %u: policy %s%s.\n", info.port, ctl->arg[1], until(ctl));
 	if (given(ctl, OPT_SAVE))
-		code = save(ctl, &info, "policy", ctl->arg[1]);
+		code = config_save(ctl, &info, "policy", ctl->arg[1]);
 	port_reply(ctl, info.port);
 	return code;
 }
@@ -112,7 +112,7 @@ static enum exit_code set_tracking(struct ctl *ctl, bool track)
 	    info.domain, info.bus, info.devfn >> 3, info.devfn & 7,
 	    track ? "tracked" : "not tracked", until(ctl));
 	if (given(ctl, OPT_SAVE))
-		code = save(ctl, &info, "track", track ? "yes" : "no");
+		code = config_save(ctl, &info, "track", track ? "yes" : "no");
 	port_reply(ctl, info.port);
 	return code;
 }

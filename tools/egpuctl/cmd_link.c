@@ -4,6 +4,7 @@
  * could be, and where errors were seen.
  */
 #include <stdarg.h>
+#include <string.h>
 
 #include "ctl.h"
 
@@ -97,8 +98,12 @@ static void limit_text(const struct egpu_hop *hop, char *buf, size_t size)
 			 hop->partner_max_width);
 }
 
-/* A link that is slower may only be idle: what its ends allow is all it says. */
-static void print_ends(const struct egpu_hop *hop)
+/*
+ * The verdict is on the port's link only. Another that is slower may be idle:
+ * what its ends allow is all it says.
+ */
+static void print_ends(const struct egpu_hop *hop,
+		       const struct link_verdict *verdict)
 {
 	bool ends = hop->flags & EGPU_LINK_PARTNER;
 	unsigned int width;
@@ -107,9 +112,13 @@ static void print_ends(const struct egpu_hop *hop)
 
 	egpu_hop_ends(hop, &speed, &width);
 	limit_text(hop, who, sizeof(who));
-	printf("  %s %gGT/s x%u%s%s", ends ? "ends allow" : "the port allows",
-	       speed / 10.0, width, hop->speed >= speed && hop->width >= width ?
-	       ": full speed" : "", who);
+	printf("  %s %gGT/s x%u", ends ? "ends allow" : "the port allows",
+	       speed / 10.0, width);
+	if (hop->speed >= speed && hop->width >= width)
+		printf(": full speed");
+	else if (verdict && *verdict->best_text)
+		printf("; %s", verdict->best_text);
+	printf("%s", who);
 	if (hop->target_speed && hop->target_speed < speed)
 		printf(", Target Link Speed is %gGT/s",
 		       hop->target_speed / 10.0);
@@ -178,8 +187,32 @@ static void print_remarks(const struct egpu_hop *hop)
 		putchar('\n');
 }
 
+static void print_now(const struct view *view,
+		      const struct link_verdict *verdict)
+{
+	if (verdict->kind == WORTH_IDLE)
+		printf("  now %gGT/s x%u (idle; %s)\n", view->link.speed / 10.0,
+		       view->link.width, verdict->seen);
+}
+
+static void print_limits(const struct view *view,
+			 const struct link_verdict *verdict)
+{
+	const struct egpu_cooling *cooling = &view->cooling;
+	uint32_t kernel = view_kernel_limit(view);
+	uint32_t limit = view->about.limit_speed;
+
+	if (limit && view_limit_why(view) && verdict->speed > limit)
+		printf("  from the next attach on: at most %gGT/s (%s)\n",
+		       limit / 10.0, view_limit_why(view));
+	if (kernel)
+		printf("  the kernel's bandwidth controller limits it to %gGT/s (%s, state %u of %u)\n",
+		       kernel / 10.0, cooling->name, cooling->state,
+		       cooling->max_state);
+}
+
 static void print_hop(struct ctl *ctl, const struct view *view, int i,
-		      bool narrowest)
+		      bool narrowest, const struct link_verdict *verdict)
 {
 	const struct egpu_hop *hop = &view->hops[i];
 
@@ -191,7 +224,11 @@ static void print_hop(struct ctl *ctl, const struct view *view, int i,
 	if (hop->flags & EGPU_LINK_TUNNELLED) {
 		puts("  over Thunderbolt or USB4: what its registers claim says nothing, and the cable is shared");
 	} else {
-		print_ends(hop);
+		if (verdict)
+			print_now(view, verdict);
+		print_ends(hop, verdict);
+		if (verdict)
+			print_limits(view, verdict);
 		print_payload(hop);
 	}
 	print_remarks(hop);
@@ -239,39 +276,73 @@ static void print_errors(const struct view *view)
 static void link_json_reply(struct ctl *ctl, const struct view *view)
 {
 	put_int(reply(ctl), "port", view->info.port);
-	put(reply(ctl), "link", link_json(&view->link));
+	put(reply(ctl), "link", link_json(view));
+	put(reply(ctl), "bandwidth_controller", cooling_json(view));
 	put(reply(ctl), "hops", hops_json(view));
 	put(reply(ctl), "aer", aer_json(view));
 }
 
-static void link_text_reply(struct ctl *ctl, const struct view *view)
+/* What an idle GPU's link carries is what it was seen at. */
+static void link_text_reply(struct ctl *ctl, struct view *view)
 {
-	int i, narrowest = egpu_narrowest(view->hops, view->nr_hops);
+	struct link_verdict verdict;
+	int i, narrowest;
 
+	view_verdict(view, &verdict);
 	for (i = 0; i < view->nr_hops; i++)
-		print_hop(ctl, view, i, i == narrowest);
+		if (verdict.kind == WORTH_IDLE &&
+		    (view->hops[i].flags & EGPU_LINK_PORT)) {
+			view->hops[i].speed = verdict.speed;
+			view->hops[i].width = (uint32_t)verdict.width;
+		}
+	narrowest = egpu_narrowest(view->hops, view->nr_hops);
+	for (i = 0; i < view->nr_hops; i++)
+		print_hop(ctl, view, i, i == narrowest,
+			  view->hops[i].flags & EGPU_LINK_PORT ? &verdict :
+								 NULL);
 	print_errors(view);
 }
 
-enum exit_code cmd_link(struct ctl *ctl)
+static enum exit_code link_show(struct ctl *ctl,
+				const struct egpu_port_info *info)
 {
-	struct egpu_port_info info;
-	enum exit_code code = find_port(ctl, ctl->arg[0], true, &info);
+	enum exit_code code = EXIT_DONE;
 	struct view view;
 
-	if (code != EXIT_DONE)
-		return code;
-	view_get(ctl, &info, VIEW_ENDS, &view);
+	view_get(ctl, info, VIEW_ENDS, &view);
 	if (view.nr_hops < 0)
 		code = view.link.missing ?
 		       fail(ctl, EXIT_UNSUPPORTED,
 			    "load the module that belongs to this egpuctl",
-			    &info, "this module cannot tell links") :
-		       fail_errno(ctl, view.nr_hops, "links", &info);
+			    info, "this module cannot tell links") :
+		       fail_errno(ctl, view.nr_hops, "links", info);
 	else if (ctl->json)
 		link_json_reply(ctl, &view);
 	else
 		link_text_reply(ctl, &view);
 	view_free(&view);
 	return code;
+}
+
+enum exit_code cmd_link(struct ctl *ctl)
+{
+	const struct sub_verb *sub = NULL;
+	struct egpu_port_info info;
+	enum exit_code code;
+
+	if (ctl->nr_args > 1) {
+		for (sub = ctl->verb->subs; sub->name; sub++)
+			if (!strcmp(ctl->arg[1], sub->name))
+				break;
+		if (!sub->name)
+			return fail(ctl, EXIT_USAGE, "egpuctl link --help",
+				    NULL, "there is no \"link PORT %s\"",
+				    ctl->arg[1]);
+	}
+	code = args_check_sub(ctl, sub);
+	if (code == EXIT_DONE)
+		code = find_port(ctl, ctl->arg[0], !sub, &info);
+	if (code != EXIT_DONE)
+		return code;
+	return sub ? sub->run(ctl, &info) : link_show(ctl, &info);
 }

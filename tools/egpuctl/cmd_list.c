@@ -88,6 +88,21 @@ static void gpu_cells(struct table *table, const struct view *view)
 		  "(held)" : gpu->driver[0] ? gpu->driver : "-");
 }
 
+/* With the verdict, where the numbers alone raise questions. */
+static void link_cell(const struct view *view, char *buf, size_t size)
+{
+	struct link_verdict verdict;
+	size_t len;
+
+	link_text(&view->link, buf, size);
+	view_verdict(view, &verdict);
+	len = strlen(buf);
+	if (verdict.kind == WORTH_IDLE || verdict.kind == WORTH_LIMITED ||
+	    verdict.kind == WORTH_DEGRADED)
+		snprintf(buf + len, size - len, " (%s)",
+			 worth_name(verdict.kind));
+}
+
 static void port_row(struct table *table, const struct view *view)
 {
 	static const enum colour colours[EGPU_STATE_COUNT] = {
@@ -101,14 +116,14 @@ static void port_row(struct table *table, const struct view *view)
 		[EGPU_STATE_DETACHING] = YELLOW,
 	};
 	uint32_t state = view->info.state;
-	char link[48];
+	char link[80];
 
 	table_row(table, PLAIN, 0, "%u", view->info.port);
 	table_row(table, PLAIN, 1, "%s", view->name ? view->name : "-");
 	table_row(table, state < EGPU_STATE_COUNT ? colours[state] : PLAIN, 2,
 		  "%s", egpu_state_name(state));
 	gpu_cells(table, view);
-	link_text(&view->link, link, sizeof(link));
+	link_cell(view, link, sizeof(link));
 	table_row(table, PLAIN, 5, "%s", view->gpu ? link : "-");
 	last_cell(table, view);
 }

@@ -29,6 +29,7 @@ static const enum kind kind_of[EGPU_EVENT_COUNT] = {
 	[EGPU_EVENT_CHECK] = KIND_ERROR,
 	[EGPU_EVENT_ERROR] = KIND_ERROR,
 	[EGPU_EVENT_CONFIG] = KIND_PROGRESS,
+	[EGPU_EVENT_LINK] = KIND_LINK,
 };
 
 static const char *kind_name(uint32_t type)
@@ -56,7 +57,6 @@ static bool parse_kinds(const char *text, uint64_t *mask)
 				*mask |= EGPU_EVENT_BIT(type);
 	}
 	free(copy);
-	/* no link event in this interface yet: overflow records only */
 	return good;
 }
 
@@ -146,7 +146,21 @@ static const char *transaction_name(uint32_t kind)
 {
 	return kind == EGPU_TRANSACTION_ATTACH ? "attach" :
 	       kind == EGPU_TRANSACTION_DETACH ? "detach" :
-	       kind == EGPU_TRANSACTION_MEND ? "mend" : "transaction";
+	       kind == EGPU_TRANSACTION_MEND ? "mend" :
+	       kind == EGPU_TRANSACTION_LINK ? "link" : "transaction";
+}
+
+/* Speeds as keys of their own: from and to are words. */
+static void put_link(struct json_object *o, const struct egpu_event *event)
+{
+	bool link = event->type == EGPU_EVENT_LINK;
+
+	put(o, "from_gts", link && event->from ?
+	    json_number(event->from / 10.0) : NULL);
+	put(o, "to_gts", link && event->to ?
+	    json_number(event->to / 10.0) : NULL);
+	put(o, "width", link && event->to ?
+	    json_object_new_int64(event->value) : NULL);
 }
 
 static void put_from_to(struct json_object *o, const struct egpu_event *event)
@@ -207,6 +221,7 @@ static void event_json(const struct egpu_event *event)
 	put_text(o, "check", event->type == EGPU_EVENT_CHECK ?
 		 egpu_check_name((unsigned int)
 				 __builtin_ffs((int)event->value) - 1) : NULL);
+	put_link(o, event);
 	put_text(o, "error", event->error ? strerrorname_np((int)event->error)
 					  : NULL);
 	print_json(o, false);
@@ -245,6 +260,20 @@ static void state_detail(struct monitor *monitor,
 	view_free(&view);
 }
 
+/* "link 2.5GT/s -> 16GT/s x4", "link 16GT/s -> down" */
+static void link_words(const struct egpu_event *event, char *buf, size_t size)
+{
+	char from[24], to[24], lanes[16] = "";
+
+	speed_text(event->from, from);
+	speed_text(event->to, to);
+	if (event->to)
+		snprintf(lanes, sizeof(lanes), " x%u", event->value);
+	snprintf(buf, size, "link %s -> %s%s%s", from, to, lanes,
+		 event->error == EIO ? ", slower than asked for" :
+		 event->error == ETIMEDOUT ? ", training did not end" : "");
+}
+
 static void event_words(struct monitor *monitor, const struct egpu_event *event,
 			char *buf, size_t size)
 {
@@ -281,6 +310,9 @@ static void event_words(struct monitor *monitor, const struct egpu_event *event,
 		check = egpu_check_name((unsigned int)
 					__builtin_ffs((int)event->value) - 1);
 		snprintf(buf, size, "check %s failed", check ? check : "?");
+		break;
+	case EGPU_EVENT_LINK:
+		link_words(event, buf, size);
 		break;
 	case EGPU_EVENT_ERROR:
 		snprintf(buf, size, "error state %s", error_state(event->to));

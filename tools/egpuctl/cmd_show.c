@@ -97,17 +97,19 @@ static void print_below(const struct view *view)
 		puts(" (they go together with this one)");
 }
 
-static void print_ends(const struct egpu_link *link)
+static void print_verdict(const struct view *view)
 {
-	if (link->speed >= link->max_speed && link->width >= link->max_width)
+	const struct egpu_link *link = &view->link;
+	struct link_verdict verdict;
+
+	view_verdict(view, &verdict);
+	if (verdict.kind != WORTH_FULL)
+		printf(", %s", verdict.text);
+	else if (link->speed >= link->max_speed && link->width >= link->max_width)
 		printf(", as good as this port allows");
-	else if (link->speed >= link->ends_speed &&
-		 link->width >= link->ends_width)
+	else
 		printf(", as good as the GPU allows (the port: %gGT/s x%u)",
 		       link->max_speed / 10.0, link->max_width);
-	else
-		printf(" (its ends allow %gGT/s x%u)", link->ends_speed / 10.0,
-		       link->ends_width);
 }
 
 static void print_link(const struct view *view)
@@ -132,7 +134,7 @@ static void print_link(const struct view *view)
 		printf(", %s each way", rate);
 	}
 	if (link->known && !link->tunnelled)
-		print_ends(link);
+		print_verdict(view);
 	putchar('\n');
 }
 

@@ -34,7 +34,11 @@ _egpuctl_verb()
 		words="port"
 		;;
 	link)
-		options="--json --help"
+		options="--json --help --live --yes --save --interval --count --seconds --max-errors-per-minute --run --all-below"
+		words="port;retrain speed accept watch qualify;max 2.5GT/s 5GT/s 8GT/s 16GT/s 32GT/s 64GT/s"
+		;;
+	guard)
+		options="--json --help --max-errors-per-minute --drops --interval --steps --hold-off --timeout"
 		words="port"
 		;;
 	attach)
@@ -117,7 +121,7 @@ _egpuctl()
 	--boot) choice=$(_egpuctl_words "0 -1 -2") ;;
 	*)
 		if [[ -z $verb ]]; then
-			choice="list show users link attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users link guard attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
 			choice=$(_egpuctl_verb "$verb" options)
 		else

@@ -39,6 +39,14 @@ const char *run_dir(void)
 	return dir && *dir ? dir : "/run/egpu";
 }
 
+/* What the tool learns by itself. */
+const char *state_dir(void)
+{
+	const char *dir = getenv("EGPU_STATE_DIR");
+
+	return dir && *dir ? dir : "/var/lib/egpu";
+}
+
 static char *joined(const char *dir, const char *name)
 {
 	char *path;
@@ -168,18 +176,17 @@ static bool parse_bool(const char *text, int *value)
 	return true;
 }
 
-/* 16GT/s and the like; 16G and the like */
-static bool parse_speed(const char *text)
+static bool parse_speed(const char *text, int *value)
 {
-	char *end;
-	double tenths = strtod(text, &end) * 10;
-	uint32_t speed = tenths > 0 && tenths < 9999 ? (uint32_t)tenths : 0;
+	uint32_t speed;
+	bool good = egpu_speed_parse(text, &speed);
 
-	return end != text && speed == tenths &&
-	       egpu_bandwidth(speed, 1, false) &&
-	       (!*end || !strcmp(end, "GT/s"));
+	if (good)
+		*value = (int)speed;
+	return good;
 }
 
+/* 16G and the like */
 static bool parse_size(const char *text)
 {
 	char *end;
@@ -197,8 +204,6 @@ static void copy_text(char **to, const char *text)
 static const char *defaults_key(struct config *config, const char *key,
 				const char *value)
 {
-	int ignored;
-
 	if (!strcmp(key, "policy"))
 		return parse_policy(value, &config->policy) ? NULL :
 		       "auto or manual";
@@ -214,7 +219,7 @@ static const char *defaults_key(struct config *config, const char *key,
 					&config->window_ms) ? NULL :
 		       "LOSSES/TIME such as 5/60s, or no";
 	if (!strcmp(key, "retrain"))
-		return parse_bool(value, &ignored) ? NULL : "yes or no";
+		return parse_bool(value, &config->retrain) ? NULL : "yes or no";
 	return "";
 }
 
@@ -244,10 +249,13 @@ static const char *port_key(struct config_port *port, const char *key,
 		port->later = "soft";
 		return parse_bool(value, &ignored) ? NULL : "yes or no";
 	}
-	if (!strcmp(key, "max-speed")) {
-		port->later = "max-speed";
-		return parse_speed(value) ? NULL : "a speed such as 16GT/s";
-	}
+	if (!strcmp(key, "max-speed"))
+		return parse_speed(value, &port->max_speed) ? NULL :
+		       "a speed such as 16GT/s, or max";
+	if (!strcmp(key, "retrain"))
+		return parse_bool(value, &port->retrain) ? NULL : "yes or no";
+	if (!strcmp(key, "guard"))
+		return parse_bool(value, &port->guard) ? NULL : "yes or no";
 	if (!strcmp(key, "rebar-max")) {
 		port->later = "rebar-max";
 		return parse_size(value) ? NULL : "a size such as 16G";
@@ -307,6 +315,9 @@ static struct config_port *get_port(struct config *config, const char *name,
 		.policy = CONFIG_UNSET,
 		.track = CONFIG_UNSET,
 		.losses = CONFIG_UNSET,
+		.max_speed = CONFIG_UNSET,
+		.retrain = CONFIG_UNSET,
+		.guard = CONFIG_UNSET,
 	};
 	if (strchr(name, ':'))
 		port->path = strdup(name);
@@ -486,6 +497,7 @@ void config_load(struct config *config)
 	config->policy = CONFIG_UNSET;
 	config->drain_ms = CONFIG_UNSET;
 	config->losses = CONFIG_UNSET;
+	config->retrain = CONFIG_UNSET;
 	file = config_main_file();
 	load_file(config, file);
 	free(file);

@@ -63,6 +63,14 @@ enum option_id {
 	OPT_EVENT,
 	OPT_COUNT,
 	OPT_BOOT,
+	OPT_LIVE,
+	OPT_SECONDS,
+	OPT_MAX_ERRORS,
+	OPT_INTERVAL,
+	OPT_STEPS,
+	OPT_HOLD_OFF,
+	OPT_RUN,
+	OPT_DROPS,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -86,6 +94,23 @@ struct option_def {
 struct ctl;
 
 /**
+ * struct sub_verb - a word behind PORT that does something else with it
+ * @name: as it is typed
+ * @arg: what comes behind it, or NULL
+ * @options: those of its verb that it takes
+ * @help: half a sentence
+ * @run: does it
+ */
+struct sub_verb {
+	const char *name;
+	const char *arg;
+	const enum option_id *options;
+	const char *help;
+	enum exit_code (*run)(struct ctl *ctl,
+			      const struct egpu_port_info *port);
+};
+
+/**
  * struct verb - one verb
  * @name: as it is typed
  * @alias: another name, or NULL
@@ -97,6 +122,7 @@ struct ctl;
  * @no_module: works without /dev/egpu
  * @help: half a sentence
  * @more: for the man page, roff
+ * @subs: ended by one without a name, or NULL
  * @run: does it
  */
 struct verb {
@@ -110,6 +136,7 @@ struct verb {
 	bool no_module;
 	const char *help;
 	const char *more;
+	const struct sub_verb *subs;
 	enum exit_code (*run)(struct ctl *ctl);
 };
 
@@ -137,6 +164,9 @@ const struct option_def *option_def(enum option_id id);
  * @track: 0, 1 or CONFIG_UNSET, which means 1
  * @losses: quarantine, or CONFIG_UNSET
  * @window_ms: quarantine
+ * @max_speed: tenths of GT/s, 0: no limit, or CONFIG_UNSET
+ * @retrain: 0, 1 or CONFIG_UNSET
+ * @guard: 0, 1 or CONFIG_UNSET, which means 1
  * @later: a key that this version reads and cannot apply yet, or NULL
  */
 struct config_port {
@@ -149,6 +179,9 @@ struct config_port {
 	int track;
 	int losses;
 	int window_ms;
+	int max_speed;
+	int retrain;
+	int guard;
 	const char *later;
 };
 
@@ -180,6 +213,7 @@ struct config {
 	char *allow;
 	int losses;
 	int window_ms;
+	int retrain;
 	struct config_port *ports;
 	int nr_ports;
 	struct config_device *devices;
@@ -215,6 +249,81 @@ int config_drop(const char *file, const char *section);
 char *config_main_file(void);
 char *config_runtime_file(void);
 
+/*
+ * Writes a file beside @file and puts it in its place; a symbolic link stays
+ * one. Return: 0, -errno.
+ */
+int file_replace(const char *file, const char *text);
+/* Makes and locks the directory of @file. Return: close() it, -errno. */
+int lock_dir(const char *file);
+
+/* ------------------------------------------- what was learned: learned.c */
+
+/**
+ * struct learned_key - what something was learned about
+ * @path: of the port, in the kernel's pci= syntax
+ * @vendor: of the device
+ * @device: its id
+ * @serial: its serial number, empty when it tells none
+ */
+struct learned_key {
+	char path[160];
+	uint16_t vendor;
+	uint16_t device;
+	char serial[64];
+};
+
+/**
+ * struct learned_link - what is known about a device's link at a port
+ * @limit: fastest clean speed, tenths of GT/s; 0: none
+ * @why: who found that: qualify, guard or user
+ * @speed: accepted with `link PORT accept`, tenths of GT/s; 0: nothing is
+ * @width: lanes, likewise
+ * @since: of the last change, RFC 3339
+ */
+struct learned_link {
+	uint32_t limit;
+	char why[16];
+	uint32_t speed;
+	unsigned int width;
+	char since[40];
+};
+
+/* The file; between load() and free() for a change nobody else changes it. */
+struct learned {
+	char *file;
+	struct json_object *root;
+	int lock;
+};
+
+const char *state_dir(void);
+/*
+ * A damaged file is told on standard error, and counts as empty; one that is to
+ * be changed is moved aside first. Return: 0; else -errno, and it was told.
+ */
+int learned_load(struct learned *learned, bool change);
+void learned_free(struct learned *learned);
+/* Return: false: nothing is known. */
+bool learned_find(const struct learned *learned, const struct learned_key *key,
+		  struct learned_link *link);
+/* 0 takes away what was known; an entry that says nothing goes. */
+void learned_set_limit(struct learned *learned, const struct learned_key *key,
+		       uint32_t speed, const char *why);
+void learned_set_expected(struct learned *learned,
+			  const struct learned_key *key, uint32_t speed,
+			  unsigned int width);
+int learned_save(struct learned *learned);
+/*
+ * learned_newest() - what was learned last about any device at a port
+ * @learned: from learned_load()
+ * @key: @path in; the rest out
+ * @link: out: has a limit
+ *
+ * Return: false: no device is limited there.
+ */
+bool learned_newest(const struct learned *learned, struct learned_key *key,
+		    struct learned_link *link);
+
 /* ------------------------------------------------------------ a port shown */
 
 #define MAX_BELOW	32
@@ -236,6 +345,10 @@ char *config_runtime_file(void);
  * @hops: the links from the root to the GPU
  * @nr_hops: how many, or the error
  * @link: the port's
+ * @about: what is remembered of the port's link; all 0: nothing
+ * @learned: what was learned about this device at this port; all 0: nothing
+ * @max_speed: what the configuration allows the port, tenths of GT/s; 0: all
+ * @cooling: the kernel's bandwidth controller, when it was asked; else no name
  * @users: who uses the GPU, as far as the caller may see
  * @nr_users: how many, -1 when the caller may not see them all
  * @nr_listed: how many are in @users
@@ -258,6 +371,10 @@ struct view {
 	struct egpu_hop *hops;
 	int nr_hops;
 	struct egpu_link link;
+	struct egpu_link_info about;
+	struct learned_link learned;
+	uint32_t max_speed;
+	struct egpu_cooling cooling;
 	struct egpu_process *users;
 	int nr_users;
 	int nr_listed;
@@ -281,10 +398,13 @@ void view_stuck(const struct view *view, char *buf, size_t size);
 bool view_is_stuck(const struct view *view);
 int view_idle(const struct view *view);
 bool view_is_occupied(const struct egpu_port_info *info);
+/* Return: false: there is no GPU. */
+bool view_key(const struct view *view, struct learned_key *key);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
-struct json_object *link_json(const struct egpu_link *link);
+struct json_object *link_json(const struct view *view);
+struct json_object *cooling_json(const struct view *view);
 struct json_object *hops_json(const struct view *view);
 struct json_object *aer_json(const struct view *view);
 char *hop_address(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
@@ -292,6 +412,61 @@ char *hop_partner(const struct egpu_hop *hop, char buf[EGPU_ADDRESS_LEN]);
 struct json_object *user_json(const struct egpu_process *process,
 			      const char *driver);
 void print_users(const struct view *view, const char *indent);
+
+/* ----------------------------------------- what a link is worth: verdict.c */
+
+/**
+ * enum worth - on a link
+ * @WORTH_NONE: it is down
+ * @WORTH_FULL: as fast and wide as both ends can
+ * @WORTH_IDLE: below what was seen since the GPU came, with a driver bound
+ * @WORTH_WIRED: as fast as both ends can, on the lanes that are connected
+ * @WORTH_LIMITED: as fast as it may, by egpu or the kernel
+ * @WORTH_ACCEPTED: as `link PORT accept` recorded it, or better
+ * @WORTH_BELOW: slow with a driver bound, and never seen without: idle or
+ *	degraded
+ * @WORTH_DEGRADED: slower or narrower than both ends can
+ * @WORTH_TUNNELLED: its registers say nothing
+ * @WORTH_ASLEEP: the port was not asked
+ */
+enum worth {
+	WORTH_NONE = 0,
+	WORTH_FULL,
+	WORTH_IDLE,
+	WORTH_WIRED,
+	WORTH_LIMITED,
+	WORTH_ACCEPTED,
+	WORTH_BELOW,
+	WORTH_DEGRADED,
+	WORTH_TUNNELLED,
+	WORTH_ASLEEP,
+};
+
+/**
+ * struct link_verdict - and in words
+ * @kind: as above
+ * @best: the same without regard to idleness
+ * @speed: the best that counts, tenths of GT/s
+ * @width: likewise
+ * @text: @kind in words; empty: none
+ * @best_text: @best in words
+ * @seen: with WORTH_IDLE: "16GT/s seen at 12:01", or its limit
+ */
+struct link_verdict {
+	enum worth kind;
+	enum worth best;
+	uint32_t speed;
+	unsigned int width;
+	char text[128];
+	char best_text[128];
+	char seen[96];
+};
+
+void view_verdict(const struct view *view, struct link_verdict *verdict);
+const char *worth_name(enum worth kind);
+uint32_t view_kernel_limit(const struct view *view);
+/* Return: why egpu limits the port's speed; NULL: it does not. */
+const char *view_limit_why(const struct view *view);
 
 bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		 size_t size);
@@ -309,6 +484,7 @@ struct ctl {
 	int nr_args;
 	struct egpu *egpu;
 	struct config config;
+	struct learned *learned;	/* NULL: not read yet */
 	struct json_object *reply;
 	bool json;
 	bool terminal;			/* standard output is one */
@@ -324,6 +500,8 @@ static inline bool given(const struct ctl *ctl, enum option_id id)
 enum exit_code args_parse(struct ctl *ctl, int argc, char **argv);
 void usage(FILE *file);
 void usage_verb(FILE *file, const struct verb *verb);
+/* A sub-verb's arguments and options. Return: EXIT_DONE, or it was told. */
+enum exit_code args_check_sub(struct ctl *ctl, const struct sub_verb *sub);
 enum exit_code generate(const char *what);
 
 /* port.c: the port that an argument means */
@@ -353,6 +531,8 @@ void table_free(struct table *table);
 const char *size_text(uint64_t bytes, char buf[16]);
 const char *bar_text(uint64_t bytes, char buf[16]);
 void rate_text(uint64_t bytes_per_second, char buf[24]);
+/* 16GT/s; 0: down */
+void speed_text(uint32_t tenths, char buf[24]);
 void link_text(const struct egpu_link *link, char *buf, size_t size);
 void short_address(const char *address, char *buf, size_t size);
 
@@ -363,13 +543,17 @@ uint64_t monotonic_of_boottime(uint64_t boottime);
 struct timespec wall_of(uint64_t monotonic);
 const char *time_text(uint64_t monotonic, char buf[24]);
 const char *clock_text(uint64_t monotonic, char buf[24]);
+/* hours and minutes, with the date when that is another day */
+const char *minute_text(uint64_t monotonic, char buf[24]);
 const char *rfc3339(uint64_t monotonic, char buf[40]);
-extern volatile sig_atomic_t interrupted;
+extern volatile sig_atomic_t interrupted;	/* who acts on it clears it */
+extern volatile sig_atomic_t interrupts;	/* how many came */
 void catch_interrupt(void);
 
 /* json.c: small helpers; a NULL string is null */
 void put_text(struct json_object *o, const char *key, const char *value);
 void put_int(struct json_object *o, const char *key, int64_t value);
+struct json_object *json_number(double value);
 void put_number(struct json_object *o, const char *key, double value);
 void put_bool(struct json_object *o, const char *key, bool value);
 void put_null(struct json_object *o, const char *key);
@@ -395,17 +579,97 @@ struct follow {
 	int64_t deadline_ms;	/* 0: none */
 	int64_t began_ms;
 	char drivers[256];	/* that were unbound */
+	/* is told each event; may be NULL */
+	void (*tell)(const struct egpu_event *event, void *arg);
+	void *arg;
 };
 
 #define FOLLOW_STUCK	1	/* given up: a driver hangs */
 
 int follow(struct follow *follow);
 
+/* cmd_attach.c: until it ends. Return: as follow(). */
+int attach_port(struct ctl *ctl, const struct egpu_port_info *info,
+		uint32_t ignore);
+/* One that is a module comes after READY; not for ever. */
+void wait_for_driver(struct ctl *ctl, const struct egpu_port_info *info);
+
+/* cmd_config.c: writes a key of the port's section, and says so */
+enum exit_code config_save(struct ctl *ctl, const struct egpu_port_info *info,
+			   const char *key, const char *value);
+/**
+ * struct limit_change - how apply changed a port's limit
+ * @code: EXIT_DONE, or what it failed with; that was told
+ * @what: "limit 8GT/s (qualify)"; empty: nothing
+ */
+struct limit_change {
+	enum exit_code code;
+	char what[96];
+};
+
+/* apply_limit.c: the limit that configuration and experience want */
+void apply_limit(struct ctl *ctl, struct egpu_port_info *info,
+		 struct limit_change *change);
+/* cmd_apply.c: until the checks of what arrived are over; not for ever */
+void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info);
+/* ask.c */
+bool can_ask(const struct ctl *ctl);
+bool ask(const char *question, const char *wanted);
+
+/* linkset.c: LINK_SET, until its end */
+
+/**
+ * struct link_change - a LINK_SET and what came of it
+ * @flags: EGPU_LINK_SET_*
+ * @speed: tenths of GT/s; 0: no limit
+ * @vendor: the limit is for arrivals of this device; 0: for all
+ * @device: likewise
+ * @quiet: steps are not printed
+ * @from: out: speed before, tenths of GT/s; 0: not known, or down
+ * @to: out: speed now; 0: down, or there was nothing to train
+ * @width: out: lanes now
+ * @reason: out: enum egpu_reason, as it ended
+ * @ms: out: how long it took
+ * @steps: JSON array that each training is added to, or NULL
+ */
+struct link_change {
+	uint32_t flags;
+	uint32_t speed;
+	uint16_t vendor;
+	uint16_t device;
+	bool quiet;
+	uint32_t from;
+	uint32_t to;
+	unsigned int width;
+	uint32_t reason;
+	int64_t ms;
+	struct json_object *steps;
+};
+
+/*
+ * Subscribes to all events, asks and follows. Return: 0, -errno as it was
+ * refused or as it ended, FOLLOW_STUCK.
+ */
+int link_train(struct ctl *ctl, const struct egpu_port_info *port,
+	       struct link_change *change);
+/* -EPERM in words: no root, or a kernel that is locked down. */
+enum exit_code link_forbidden(struct ctl *ctl,
+			      const struct egpu_port_info *port,
+			      const char *what);
+enum exit_code link_retrain(struct ctl *ctl,
+			    const struct egpu_port_info *port);
+enum exit_code link_speed(struct ctl *ctl, const struct egpu_port_info *port);
+enum exit_code link_accept(struct ctl *ctl, const struct egpu_port_info *port);
+enum exit_code link_watch(struct ctl *ctl, const struct egpu_port_info *port);
+enum exit_code link_qualify(struct ctl *ctl,
+			    const struct egpu_port_info *port);
+
 /* The verbs. */
 enum exit_code cmd_list(struct ctl *ctl);
 enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
+enum exit_code cmd_guard(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

@@ -8,25 +8,6 @@
 
 #include "detach.h"
 
-static bool can_ask(const struct plan *plan)
-{
-	return !plan->ctl->json && isatty(STDIN_FILENO) &&
-	       plan->ctl->terminal;
-}
-
-static bool ask(const char *question, const char *wanted)
-{
-	char line[32] = "";
-
-	printf("%s ", question);
-	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
-		return false;
-	line[strcspn(line, "\n")] = 0;
-	return !strcasecmp(line, wanted) ||
-	       (!strcmp(wanted, "y") && !strcasecmp(line, "yes"));
-}
-
 static void list_others(const struct plan *plan, FILE *file)
 {
 	char address[EGPU_ADDRESS_LEN], class[80];
@@ -49,7 +30,7 @@ static void list_others(const struct plan *plan, FILE *file)
 static enum exit_code others(struct plan *plan)
 {
 	struct ctl *ctl = plan->ctl;
-	FILE *file = can_ask(plan) ? stdout : stderr;
+	FILE *file = can_ask(plan->ctl) ? stdout : stderr;
 
 	if (!plan->nr_others || given(ctl, OPT_ALL_BELOW))
 		return EXIT_DONE;
@@ -64,7 +45,7 @@ static enum exit_code others(struct plan *plan)
 			    "refused: more than the GPU is below this port");
 	if (given(ctl, OPT_CHECK))
 		return EXIT_DONE;
-	if (can_ask(plan))
+	if (can_ask(plan->ctl))
 		return ask("Detach them all? [y/N]", "y") ? EXIT_DONE :
 		       fail(ctl, EXIT_CANCELLED, NULL, &plan->view.info,
 			    "nothing was changed");
@@ -136,7 +117,7 @@ static enum exit_code force(struct plan *plan)
 		warn_force(plan);
 	if (given(ctl, OPT_YES))
 		return EXIT_DONE;
-	if (!can_ask(plan))
+	if (!can_ask(plan->ctl))
 		return fail(ctl, EXIT_USAGE, NULL, &plan->view.info,
 			    "--force needs --yes where nobody can be asked");
 	return ask("Unbind although it is used? Type yes:", "yes") ?
@@ -163,10 +144,11 @@ enum exit_code plan_refuse_users(struct plan *plan, enum exit_code code,
 				 const char *why)
 {
 	struct ctl *ctl = plan->ctl;
+	bool detach = ctl->verb->run == cmd_detach;
 	int i, n = plan->in_the_way;
 
 	if (ctl->json)
-		return fail(ctl, code, "--wait S, --terminate",
+		return fail(ctl, code, detach ? "--wait S, --terminate" : NULL,
 			    &plan->view.info, "%s: %d user%s", why, n,
 			    n == 1 ? "" : "s");
 	fflush(stdout);
@@ -189,7 +171,7 @@ enum exit_code plan_refuse_users(struct plan *plan, enum exit_code code,
 	}
 	if (plan->hidden)
 		fprintf(stderr, "  Processes of other users are not shown.\n");
-	if (code == EXIT_BUSY)
+	if (code == EXIT_BUSY && detach)
 		fprintf(stderr,
 			"Wait: --wait 60.  Ask them to quit: --terminate\n");
 	return code;

@@ -60,6 +60,9 @@ out:
 	}
 	egpu_close(ctl.egpu);
 	config_free(&ctl.config);
+	if (ctl.learned)
+		learned_free(ctl.learned);
+	free(ctl.learned);
 	names_free();
 	/* a full disk or a closed pipe is no success */
 	if (fflush(stdout) && code == EXIT_DONE)

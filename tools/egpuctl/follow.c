@@ -139,6 +139,8 @@ static int on_progress(const struct egpu_event *event, void *arg)
 		show_drain(follow, false);
 		return look_for_stuck(follow);
 	}
+	if (follow->tell)
+		follow->tell(event, follow->arg);
 	if (event->type == EGPU_EVENT_UNBOUND &&
 	    (event->port == follow->port->port ||
 	     event->transaction == follow->transaction))

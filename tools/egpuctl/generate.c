@@ -91,6 +91,28 @@ static void man_option(const struct option_def *option)
 	puts(".\n.RE");
 }
 
+/* What can stand behind PORT, with the options that it takes. */
+static void man_subs(const struct verb *verb)
+{
+	const struct sub_verb *sub;
+	unsigned int i;
+
+	for (sub = verb->subs; sub && sub->name; sub++) {
+		printf(".RS\n.TP\n.B egpuctl %s \\fIPORT\\fB %s", verb->name,
+		       sub->name);
+		if (sub->arg)
+			printf(" \\fI%s", sub->arg);
+		printf("\\fR\n%c", sub->help[0] & ~0x20);
+		print_roff(sub->help + 1);
+		for (i = 0; sub->options[i]; i++) {
+			printf("%s\\fB\\-\\-", i ? ", " : " (");
+			print_roff(option_def(sub->options[i])->name);
+			printf("\\fR");
+		}
+		puts(i ? ").\n.RE" : ".\n.RE");
+	}
+}
+
 static void man_arguments(const struct verb *verb)
 {
 	unsigned int i;
@@ -135,6 +157,7 @@ static void man(void)
 		puts(".");
 		if (verbs[i].more)
 			puts(verbs[i].more);
+		man_subs(&verbs[i]);
 		for (k = 0; verbs[i].options[k]; k++)
 			man_option(option_def(verbs[i].options[k]));
 	}

@@ -20,6 +20,71 @@ static void put_count(struct json_object *o, const char *key, uint64_t value)
 		put_null(o, key);
 }
 
+static struct json_object *expected_json(const struct view *view)
+{
+	struct json_object *o;
+
+	if (!view->learned.speed)
+		return NULL;
+	o = json_object_new_object();
+	put_speed(o, "speed_gts", view->learned.speed);
+	put_count(o, "width", view->learned.width);
+	return o;
+}
+
+/* What is remembered; registers and verdict stand beside it. */
+static void put_about(struct json_object *o, const struct view *view)
+{
+	const struct egpu_link_info *about = &view->about;
+	char device[16];
+
+	put_speed(o, "best_seen_gts", about->best_speed);
+	put_count(o, "best_seen_width", about->best_width);
+	put_time(o, "best_seen_at", about->best_ns);
+	put_count(o, "wired_width", about->wired_width);
+	put_speed(o, "limit_gts", about->limit_speed);
+	snprintf(device, sizeof(device), "%04x:%04x", about->limit_vendor,
+		 about->limit_device);
+	put_text(o, "limit_device", about->limit_vendor ? device : NULL);
+	put_text(o, "limit_why", view_limit_why(view));
+	put(o, "expected", expected_json(view));
+}
+
+struct json_object *link_json(const struct view *view)
+{
+	const struct egpu_link *link = &view->link;
+	struct json_object *o = json_object_new_object();
+	struct link_verdict verdict;
+
+	view_verdict(view, &verdict);
+	put_speed(o, "speed_gts", link->speed);
+	put_count(o, "width", link->width);
+	put_speed(o, "max_speed_gts", link->max_speed);
+	put_count(o, "max_width", link->max_width);
+	put_about(o, view);
+	put_bool(o, "tunnelled", link->tunnelled);
+	put_text(o, "verdict", worth_name(verdict.kind));
+	put_text(o, "verdict_text", *verdict.text ? verdict.text : NULL);
+	put_count(o, "bytes_per_second", link->bytes_per_second);
+	return o;
+}
+
+/* Return: NULL, which is null, when the kernel has no controller. */
+struct json_object *cooling_json(const struct view *view)
+{
+	const struct egpu_cooling *cooling = &view->cooling;
+	struct json_object *o;
+
+	if (!*cooling->name)
+		return NULL;
+	o = json_object_new_object();
+	put_text(o, "device", cooling->name);
+	put_int(o, "state", cooling->state);
+	put_int(o, "max_state", cooling->max_state);
+	put_speed(o, "limit_gts", view_kernel_limit(view));
+	return o;
+}
+
 static struct json_object *flags_json(uint32_t flags)
 {
 	struct json_object *array = json_object_new_array();
@@ -45,7 +110,29 @@ static struct json_object *lanes_json(uint32_t lanes)
 	return array;
 }
 
-static struct json_object *hop_json(const struct egpu_hop *hop, bool narrowest)
+/* Of the port's link that of the link; of others as far as registers tell. */
+static enum worth hop_worth(const struct view *view, const struct egpu_hop *hop)
+{
+	struct link_verdict verdict;
+	unsigned int width;
+	uint32_t speed;
+
+	if (hop->flags & EGPU_LINK_TUNNELLED)
+		return WORTH_TUNNELLED;
+	if (!(hop->flags & EGPU_LINK_KNOWN))
+		return WORTH_ASLEEP;
+	if (!hop->speed || !hop->width)
+		return WORTH_NONE;
+	egpu_hop_ends(hop, &speed, &width);
+	if (hop->speed >= speed && hop->width >= width)
+		return WORTH_FULL;
+	view_verdict(view, &verdict);
+	return !(hop->flags & EGPU_LINK_PORT) || view->link.tunnelled ?
+	       WORTH_BELOW : verdict.kind;
+}
+
+static struct json_object *hop_json(const struct view *view,
+				    const struct egpu_hop *hop, bool narrowest)
 {
 	struct json_object *o = json_object_new_object();
 	bool known = hop->flags & EGPU_LINK_KNOWN;
@@ -72,6 +159,7 @@ static struct json_object *hop_json(const struct egpu_hop *hop, bool narrowest)
 	put(o, "lane_errors", lanes_json(hop->lane_errors));
 	put(o, "dpc_status", known ?
 	    json_object_new_int64(hop->dpc_status) : NULL);
+	put_text(o, "verdict", worth_name(hop_worth(view, hop)));
 	return o;
 }
 
@@ -81,7 +169,7 @@ struct json_object *hops_json(const struct view *view)
 	int i, narrowest = egpu_narrowest(view->hops, view->nr_hops);
 
 	for (i = 0; i < view->nr_hops; i++)
-		json_object_array_add(array, hop_json(&view->hops[i],
+		json_object_array_add(array, hop_json(view, &view->hops[i],
 						      i == narrowest));
 	return array;
 }

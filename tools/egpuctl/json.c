@@ -24,13 +24,18 @@ void put_int(struct json_object *o, const char *key, int64_t value)
 	put(o, key, json_object_new_int64(value));
 }
 
-void put_number(struct json_object *o, const char *key, double value)
+struct json_object *json_number(double value)
 {
 	char text[32];
 
 	/* 2.5, not 2.4999999999999999; 16, not 16.0 */
 	snprintf(text, sizeof(text), "%g", value);
-	put(o, key, json_object_new_double_s(value, text));
+	return json_object_new_double_s(value, text);
+}
+
+void put_number(struct json_object *o, const char *key, double value)
+{
+	put(o, key, json_number(value));
 }
 
 void put_bool(struct json_object *o, const char *key, bool value)

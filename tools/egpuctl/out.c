@@ -199,6 +199,14 @@ void rate_text(uint64_t bytes_per_second, char buf[24])
 	snprintf(buf, 24, "%.1f GB/s", (double)bytes_per_second / 1e9);
 }
 
+void speed_text(uint32_t tenths, char buf[24])
+{
+	if (tenths)
+		snprintf(buf, 24, "%gGT/s", tenths / 10.0);
+	else
+		snprintf(buf, 24, "down");
+}
+
 /* 16GT/s x4 */
 void link_text(const struct egpu_link *link, char *buf, size_t size)
 {

@@ -71,13 +71,10 @@ static void unload(struct text *text)
 	free(text->lines);
 }
 
-static int write_all(FILE *stream, const struct text *text)
+static int write_all(FILE *stream, const char *text)
 {
-	size_t i;
-
-	for (i = 0; i < text->count; i++)
-		if (fprintf(stream, "%s\n", text->lines[i]) < 0)
-			return -EIO;
+	if (fputs(text, stream) < 0)
+		return -EIO;
 	if (fflush(stream) || fsync(fileno(stream)))
 		return -errno;
 	return 0;
@@ -95,7 +92,7 @@ static void sync_dir(const char *file)
 	free(copy);
 }
 
-static int replace(const char *file, const struct text *text)
+int file_replace(const char *file, const char *text)
 {
 	/* a symbolic link stays one: what it leads to is replaced */
 	char *real = realpath(file, NULL), *temp;
@@ -126,6 +123,24 @@ static int replace(const char *file, const struct text *text)
 	}
 	free(temp);
 	free(real);
+	return ret;
+}
+
+static int replace(const char *file, const struct text *text)
+{
+	char *whole = NULL;
+	size_t size, i;
+	FILE *stream = open_memstream(&whole, &size);
+	int ret;
+
+	if (!stream)
+		abort();
+	for (i = 0; i < text->count; i++)
+		fprintf(stream, "%s\n", text->lines[i]);
+	if (fclose(stream))
+		abort();
+	ret = file_replace(file, whole);
+	free(whole);
 	return ret;
 }
 
@@ -227,7 +242,7 @@ static void append_section(struct text *text, const char *section,
 }
 
 /* Only one egpuctl at a time changes what is in a directory. */
-static int lock_dir(const char *file)
+int lock_dir(const char *file)
 {
 	char *copy = strdup(file);
 	const char *dir = dirname(copy);

@@ -42,9 +42,22 @@ const struct option_def options[] = {
 	{ OPT_EVENT, "event", "KIND,...",
 	  "state user link error progress",
 	  "only events of these kinds: state, user, link, error, progress" },
-	{ OPT_COUNT, "count", "N", NULL, "end after N events" },
+	{ OPT_COUNT, "count", "N", NULL, "end after N events, or lines" },
 	{ OPT_BOOT, "boot", "N", "0 -1 -2",
 	  "of another boot: -1 is the one before this" },
+	{ OPT_LIVE, "live", NULL, NULL,
+	  "although a driver is bound; at worst the device is lost" },
+	{ OPT_SECONDS, "seconds", "N", NULL, "test each speed for N seconds" },
+	{ OPT_MAX_ERRORS, "max-errors-per-minute", "N", NULL,
+	  "correctable errors a minute that are still clean" },
+	{ OPT_INTERVAL, "interval", "S", NULL, "look every S seconds" },
+	{ OPT_STEPS, "steps", "N", NULL, "go at most N speeds down" },
+	{ OPT_HOLD_OFF, "hold-off", "S", NULL,
+	  "wait S seconds after a change before the next" },
+	{ OPT_RUN, "run", "CMD", NULL,
+	  "a command that puts load on the GPU, with its driver bound" },
+	{ OPT_DROPS, "drops", "N", NULL,
+	  "losses within ten minutes that are too many; 0: none are" },
 	/* hidden: makes completion.bash and the man page's part */
 	{ OPT_GENERATE, "generate", "WHAT", NULL, NULL },
 };
@@ -52,6 +65,31 @@ const struct option_def options[] = {
 const unsigned int nr_options = ARRAY_SIZE(options);
 
 #define OPTIONS(...)	((const enum option_id[]){ __VA_ARGS__, OPT_NONE })
+
+static const struct sub_verb link_subs[] = {
+	{
+		.name = "retrain", .run = link_retrain,
+		.options = OPTIONS(OPT_LIVE, OPT_YES),
+		.help = "train the link again, to the best speed that it may have",
+	}, {
+		.name = "speed", .arg = "SPEED", .run = link_speed,
+		.options = OPTIONS(OPT_LIVE, OPT_YES, OPT_SAVE),
+		.help = "limit it to 16GT/s, gen4, ... or max, and train it",
+	}, {
+		.name = "accept", .run = link_accept, .options = OPTIONS(OPT_NONE),
+		.help = "what it was seen at is what to expect of this device here",
+	}, {
+		.name = "watch", .run = link_watch,
+		.options = OPTIONS(OPT_INTERVAL, OPT_COUNT),
+		.help = "speed and errors at both ends, a line now and then",
+	}, {
+		.name = "qualify", .run = link_qualify,
+		.options = OPTIONS(OPT_SECONDS, OPT_MAX_ERRORS, OPT_RUN,
+				   OPT_ALL_BELOW, OPT_YES),
+		.help = "find the fastest speed without errors, and keep to it",
+	},
+	{ }
+};
 
 const struct verb verbs[] = {
 	{
@@ -74,14 +112,27 @@ const struct verb verbs[] = {
 			"listed. A node that all GPUs share (/dev/kfd, "
 			"/dev/nvidiactl, /dev/nvidia-uvm) makes nobody a user.",
 	}, {
-		.name = "link", .args = "[PORT]", .words = "port", .max = 1,
-		.run = cmd_link,
-		.options = OPTIONS(OPT_NONE),
+		.name = "link", .args = "[PORT [VERB]]", .subs = link_subs,
+		.words = "port;retrain speed accept watch qualify;"
+			 "max 2.5GT/s 5GT/s 8GT/s 16GT/s 32GT/s 64GT/s",
+		.max = 3, .run = cmd_link,
+		.options = OPTIONS(OPT_LIVE, OPT_YES, OPT_SAVE, OPT_INTERVAL,
+				   OPT_COUNT, OPT_SECONDS, OPT_MAX_ERRORS,
+				   OPT_RUN, OPT_ALL_BELOW),
 		.help = "the links from the root to the GPU, and their errors",
 		.more = "Rates are per direction, after encoding. The hop that "
 			"carries least is marked; tunnels are not compared, "
 			"since their registers say nothing true. An idle GPU "
-			"may lower its link by itself. Nothing is woken.",
+			"may lower its link by itself: then the best that was "
+			"seen since it came counts. Nothing is woken.",
+	}, {
+		.name = "guard", .args = "[PORT]", .words = "port", .max = 1,
+		.run = cmd_guard,
+		.options = OPTIONS(OPT_MAX_ERRORS, OPT_DROPS, OPT_INTERVAL,
+				   OPT_STEPS, OPT_HOLD_OFF, OPT_TIMEOUT),
+		.help = "slow a link down that has too many errors",
+		.more = "Runs until it is ended; for a systemd unit, see GUARD "
+			"below.",
 	}, {
 		.name = "attach", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_attach,

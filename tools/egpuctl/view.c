@@ -87,6 +87,36 @@ int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
 	return n;
 }
 
+/* The file is read when it is asked for first. */
+static const struct learned *learned_of(struct ctl *ctl)
+{
+	if (!ctl->learned) {
+		ctl->learned = calloc(1, sizeof(*ctl->learned));
+		if (!ctl->learned)
+			abort();
+		learned_load(ctl->learned, false);
+	}
+	return ctl->learned;
+}
+
+/* What else is known about the link. The scan of sysfs is not for nothing. */
+static void get_link(struct ctl *ctl, struct view *view, unsigned int what)
+{
+	struct egpu_address address = egpu_port_address(&view->info);
+	const struct config_port *port = config_port_find(&ctl->config,
+							  view->path);
+	struct learned_key key;
+
+	if (port && port->max_speed > 0)
+		view->max_speed = (uint32_t)port->max_speed;
+	if (view_key(view, &key))
+		learned_find(learned_of(ctl), &key, &view->learned);
+	if ((what & VIEW_ENDS) ||
+	    (view->link.target_speed &&
+	     view->link.target_speed < view->link.ends_speed))
+		egpu_cooling(&address, &view->cooling);
+}
+
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view)
 {
@@ -104,8 +134,8 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
 	get_gpu(view);
-	view->nr_hops = egpu_hops(ctl->egpu, info->port, what & VIEW_ENDS,
-				  &view->hops);
+	view->nr_hops = egpu_links(ctl->egpu, info->port, what & VIEW_ENDS,
+				   &view->about, &view->hops);
 	egpu_port_link(view->hops, view->nr_hops, &view->link);
 	/* what the registers say of a link that leads nowhere means nothing */
 	if (!view->nr_functions) {
@@ -114,10 +144,27 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 		view->link.width = 0;
 		view->link.bytes_per_second = 0;
 	}
+	get_link(ctl, view, what);
 	view->nr_below = ports_below(ctl, info, view->below);
 	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
 		get_users(ctl, view, what);
 	return 0;
+}
+
+bool view_key(const struct view *view, struct learned_key *key)
+{
+	struct egpu_address address;
+
+	memset(key, 0, sizeof(*key));
+	if (!view->gpu)
+		return false;
+	address = egpu_function_address(view->gpu);
+	snprintf(key->path, sizeof(key->path), "%s", view->path);
+	key->vendor = view->gpu->vendor;
+	key->device = view->gpu->device;
+	if (egpu_pci_serial(&address, key->serial, sizeof(key->serial)))
+		*key->serial = 0;
+	return true;
 }
 
 void view_free(struct view *view)

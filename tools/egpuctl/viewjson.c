@@ -67,45 +67,6 @@ static struct json_object *gpu_json(const struct view *view)
 	return o;
 }
 
-static const char *verdict(const struct egpu_link *link)
-{
-	if (link->asleep)
-		return "asleep";
-	if (link->tunnelled)
-		return "tunnelled";
-	if (!link->known)
-		return NULL;
-	if (link->speed >= link->ends_speed && link->width >= link->ends_width)
-		return "full";
-	return "below-port";
-}
-
-static void number_or_null(struct json_object *o, const char *key, double value)
-{
-	if (value > 0)
-		put_number(o, key, value);
-	else
-		put_null(o, key);
-}
-
-struct json_object *link_json(const struct egpu_link *link)
-{
-	struct json_object *o = json_object_new_object();
-
-	number_or_null(o, "speed_gts", link->speed / 10.0);
-	number_or_null(o, "width", link->width);
-	number_or_null(o, "max_speed_gts", link->max_speed / 10.0);
-	number_or_null(o, "max_width", link->max_width);
-	put_null(o, "best_seen_gts");
-	put_bool(o, "tunnelled", link->tunnelled);
-	put_text(o, "verdict", verdict(link));
-	number_or_null(o, "bytes_per_second", (double)link->bytes_per_second);
-	if (link->bytes_per_second)
-		put_int(o, "bytes_per_second",
-			(int64_t)link->bytes_per_second);
-	return o;
-}
-
 static struct json_object *container_json(const struct egpu_place *place)
 {
 	struct json_object *o;
@@ -264,6 +225,7 @@ static struct json_object *transaction_json(const struct egpu_port_info *info)
 		[EGPU_TRANSACTION_ATTACH] = "attach",
 		[EGPU_TRANSACTION_DETACH] = "detach",
 		[EGPU_TRANSACTION_MEND] = "mend",
+		[EGPU_TRANSACTION_LINK] = "link",
 	};
 	struct json_object *o;
 	int64_t left;
@@ -347,7 +309,7 @@ struct json_object *view_json(const struct view *view, bool full)
 		put_null(o, "users");
 	put(o, "blocked", blocked_json(view));
 	put(o, "gpu", gpu_json(view));
-	put(o, "link", link_json(&view->link));
+	put(o, "link", link_json(view));
 	view_reason(view, hint, sizeof(hint));
 	if (!(info->flags & EGPU_PORT_TRACKED))
 		snprintf(hint, sizeof(hint), "egpuctl track %s", view->address);

@@ -162,8 +162,8 @@ int egpu_functions(struct egpu *egpu, uint32_t port,
 	}
 }
 
-int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
-	      struct egpu_hop **hops)
+int egpu_links(struct egpu *egpu, uint32_t port, bool ends,
+	       struct egpu_link_info *info, struct egpu_hop **hops)
 {
 	struct egpu_hop *array = NULL, *bigger;
 	uint32_t room = 8;
@@ -191,11 +191,20 @@ int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
 			return ret < 0 ? ret : -EPROTO;
 		}
 		if (list.count <= room) {
+			*info = list;
 			*hops = array;
 			return (int)list.count;
 		}
 		room = list.count + 4;
 	}
+}
+
+int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
+	      struct egpu_hop **hops)
+{
+	struct egpu_link_info info;
+
+	return egpu_links(egpu, port, ends, &info, hops);
 }
 
 int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
@@ -263,6 +272,24 @@ int egpu_detach(struct egpu *egpu, uint32_t port, uint32_t flags,
 	int ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_DETACH, &detach);
 
 	*transaction = detach.transaction;
+	return ret;
+}
+
+int egpu_link_set(struct egpu *egpu, uint32_t port, uint32_t flags,
+		  uint32_t speed, uint16_t vendor, uint16_t device,
+		  uint32_t *transaction)
+{
+	struct egpu_link_set set = {
+		.size = sizeof(set),
+		.flags = flags,
+		.port = port,
+		.speed = speed,
+		.vendor = vendor,
+		.device = device,
+	};
+	int ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_LINK_SET, &set);
+
+	*transaction = set.transaction;
 	return ret;
 }
 

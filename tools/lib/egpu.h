@@ -290,6 +290,38 @@ int egpu_pci_serial(const struct egpu_address *address, char *buf, size_t size);
 int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
 	      struct egpu_hop **hops);
 
+/*
+ * egpu_links() - the same, with what is remembered of the port's link: @info's
+ * best_*, limit_* and wired_width; 0 from a module that does not know them.
+ */
+int egpu_links(struct egpu *egpu, uint32_t port, bool ends,
+	       struct egpu_link_info *info, struct egpu_hop **hops);
+
+/**
+ * egpu_link_set() - begin to train a port's link, or limit its speed
+ * @egpu: from egpu_open()
+ * @port: its id
+ * @flags: EGPU_LINK_SET_*
+ * @speed: tenths of GT/s; 0: no limit
+ * @vendor: the limit is for arrivals of this device; 0: for all
+ * @device: likewise
+ * @transaction: out: its id, for egpu_transaction_wait(); 0: it is done
+ *
+ * Return: 0, or -errno as struct egpu_link_set says; -ENOTTY: the module is
+ * older than this.
+ */
+int egpu_link_set(struct egpu *egpu, uint32_t port, uint32_t flags,
+		  uint32_t speed, uint16_t vendor, uint16_t device,
+		  uint32_t *transaction);
+
+/*
+ * egpu_speed_parse() - 16GT/s, 16, 2.5, gen4, as tenths of GT/s; max: 0.
+ * Return: false: no such speed.
+ */
+bool egpu_speed_parse(const char *text, uint32_t *speed);
+/* egpu_speed_below() - the next slower one, tenths of GT/s; 0: none. */
+uint32_t egpu_speed_below(uint32_t speed);
+
 /**
  * egpu_bandwidth() - what a link carries in each direction
  * @speed: tenths of GT/s
@@ -353,6 +385,7 @@ const char *egpu_hop_flag_name(unsigned int bit);
  * @width: lanes, now
  * @max_speed: tenths of GT/s that the port allows
  * @max_width: lanes that the port has
+ * @target_speed: Target Link Speed of the port; 0: not known
  * @ends_speed: tenths of GT/s that both ends allow, as far as known
  * @ends_width: lanes that both ends have, likewise
  * @bytes_per_second: per direction, after encoding and Flit overhead; 0 when
@@ -367,6 +400,7 @@ struct egpu_link {
 	unsigned int width;
 	uint32_t max_speed;
 	unsigned int max_width;
+	uint32_t target_speed;
 	uint32_t ends_speed;
 	unsigned int ends_width;
 	uint64_t bytes_per_second;
@@ -375,6 +409,22 @@ struct egpu_link {
 /* egpu_port_link() - @count may be what egpu_hops() failed with. */
 void egpu_port_link(const struct egpu_hop *hops, int count,
 		    struct egpu_link *link);
+
+/**
+ * struct egpu_cooling - the cooling device of the kernel's bandwidth controller
+ * @name: cooling_device0, ...; below /sys/class/thermal
+ * @state: how many speeds the link is below the port's fastest one now, whatever
+ *	the cause
+ * @max_state: how many it can be
+ */
+struct egpu_cooling {
+	char name[EGPU_NAME_LEN];
+	unsigned int state;
+	unsigned int max_state;
+};
+
+/* egpu_cooling() - a port's. Return: 0, -ENOENT the kernel has none for it. */
+int egpu_cooling(const struct egpu_address *port, struct egpu_cooling *cooling);
 
 enum egpu_aer_severity {
 	EGPU_AER_CORRECTABLE = 0,
@@ -409,6 +459,72 @@ struct egpu_aer {
  */
 int egpu_aer(const struct egpu_address *address,
 	     struct egpu_aer aer[EGPU_AER_COUNT]);
+
+/* ---------------------------------------------------- errors over time */
+
+/* The port, and the functions of the device at the other end. */
+#define EGPU_RATE_SOURCES	9
+
+/**
+ * struct egpu_rate_source - one device that counts errors
+ * @address: of the device
+ * @counted: @last is valid
+ * @last: its counters as read last
+ */
+struct egpu_rate_source {
+	struct egpu_address address;
+	bool counted;
+	uint64_t last[EGPU_AER_COUNT];
+};
+
+/**
+ * struct egpu_rates - errors at both ends of a link, from a moment on
+ * @sum: since the first reading, by severity
+ * @counting: devices that had counters at the last reading; 0: nobody counts
+ * @begun: there was a reading
+ * @generation: of the last reading
+ * @source: the devices
+ * @nr_sources: how many
+ *
+ * All 0 before the first reading, which is where counting starts.
+ */
+struct egpu_rates {
+	uint64_t sum[EGPU_AER_COUNT];
+	int counting;
+	bool begun;
+	uint64_t generation;
+	struct egpu_rate_source source[EGPU_RATE_SOURCES];
+	int nr_sources;
+};
+
+/*
+ * egpu_counted() - how far a counter got from one reading to the next. One that
+ * became smaller began anew with its device.
+ */
+uint64_t egpu_counted(uint64_t before, uint64_t now);
+
+/**
+ * egpu_rates_read() - count what came since the last reading
+ * @rates: what was counted so far
+ * @ends: the port, then the functions of the device below it
+ * @count: how many
+ * @generation: of the device below; another one began to count at 0
+ *
+ * Reads sysfs, no device is accessed. One that cannot be read now counts on
+ * when it can. Each error is counted by the kernel once for each time that it
+ * looked, so a storm has more errors than this.
+ */
+void egpu_rates_read(struct egpu_rates *rates, const struct egpu_address *ends,
+		     int count, uint64_t generation);
+
+/**
+ * egpu_errors_heard() - does the kernel hear of a device's errors
+ * @address: of the device
+ *
+ * Return: false: the root port's errors are the firmware's, or nobody's, and
+ * the counters say nothing.
+ */
+bool egpu_errors_heard(const struct egpu_address *address);
 
 /* ------------------------------------------------------- nodes, drivers */
 

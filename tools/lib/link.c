@@ -3,6 +3,7 @@
  * What the links from the root to a GPU carry, and which of them carries least.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -53,6 +54,42 @@ uint64_t egpu_payload(uint32_t speed, unsigned int width, bool flit,
 		whole += TLP_FRAMING;
 	return (uint64_t)((double)egpu_bandwidth(speed, width, flit) * bytes /
 			  whole);
+}
+
+bool egpu_speed_parse(const char *text, uint32_t *speed)
+{
+	char *end;
+	double tenths;
+	size_t i;
+
+	*speed = 0;
+	if (!strcmp(text, "max"))
+		return true;
+	if (!strncmp(text, "gen", 3)) {
+		i = (size_t)text[3] - '1';
+		if (i >= sizeof(lanes) / sizeof(lanes[0]) || text[4])
+			return false;
+		*speed = lanes[i].speed;
+		return true;
+	}
+	tenths = strtod(text, &end) * 10;
+	if (end == text || (*end && strcmp(end, "GT/s")))
+		return false;
+	for (i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		if (lanes[i].speed == tenths)
+			*speed = lanes[i].speed;
+	return *speed;
+}
+
+uint32_t egpu_speed_below(uint32_t speed)
+{
+	uint32_t below = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++)
+		if (lanes[i].speed < speed)
+			below = lanes[i].speed;
+	return below;
 }
 
 static bool has_numbers(const struct egpu_hop *hop)
@@ -124,6 +161,7 @@ static void link_of_hop(const struct egpu_hop *hop, struct egpu_link *link)
 	link->width = hop->width;
 	link->max_speed = hop->max_speed;
 	link->max_width = hop->max_width;
+	link->target_speed = hop->target_speed;
 	egpu_hop_ends(hop, &link->ends_speed, &link->ends_width);
 	link->bytes_per_second = egpu_hop_bandwidth(hop);
 }

@@ -52,6 +52,11 @@ const char *egpu_reason_name(uint32_t reason)
 		[EGPU_REASON_RECOVERY_FAILED] = "recovery-failed",
 		[EGPU_REASON_LOST_TOO_OFTEN] = "lost-too-often",
 		[EGPU_REASON_CHILD] = "child",
+		[EGPU_REASON_UNBOUND] = "unbound",
+		[EGPU_REASON_LINK_SET] = "link-set",
+		[EGPU_REASON_LINK_SPEED] = "link-speed",
+		[EGPU_REASON_TUNNELLED] = "tunnelled",
+		[EGPU_REASON_CXL] = "cxl",
 	};
 
 	return NAME_OF(names, reason);
@@ -71,6 +76,9 @@ const char *egpu_step_name(uint32_t step)
 		[EGPU_STEP_SLOT_OFF] = "slot-off",
 		[EGPU_STEP_SLOT_ON] = "slot-on",
 		[EGPU_STEP_PRESENCE] = "presence",
+		[EGPU_STEP_LINK] = "link",
+		[EGPU_STEP_LINK_RESET] = "link-reset",
+		[EGPU_STEP_LINK_RESTORE] = "link-restore",
 	};
 
 	return NAME_OF(names, step);
@@ -115,6 +123,7 @@ const char *egpu_event_name(uint32_t type)
 		[EGPU_EVENT_CHECK] = "check",
 		[EGPU_EVENT_ERROR] = "error",
 		[EGPU_EVENT_CONFIG] = "config",
+		[EGPU_EVENT_LINK] = "link",
 	};
 
 	return NAME_OF(names, type);

@@ -126,6 +126,12 @@ enum egpu_state {
  *	left the device unusable; is mended when nobody uses it
  * @EGPU_REASON_LOST_TOO_OFTEN: QUARANTINED
  * @EGPU_REASON_CHILD: a port below refused, failed or was cancelled
+ * @EGPU_REASON_UNBOUND: HELD: by DETACH with EGPU_DETACH_HOLD; waits for ATTACH
+ * @EGPU_REASON_LINK_SET: LOST: the link did not survive a link operation
+ * @EGPU_REASON_LINK_SPEED: a link operation did not reach its speed; the link
+ *	runs at another one, as before where that was possible
+ * @EGPU_REASON_TUNNELLED: refused: a tunnelled link has no speed of its own
+ * @EGPU_REASON_CXL: refused: the device gives memory to the machine over CXL
  */
 enum egpu_reason {
 	EGPU_REASON_NONE = 0,
@@ -147,6 +153,11 @@ enum egpu_reason {
 	EGPU_REASON_RECOVERY_FAILED,
 	EGPU_REASON_LOST_TOO_OFTEN,
 	EGPU_REASON_CHILD,
+	EGPU_REASON_UNBOUND,
+	EGPU_REASON_LINK_SET,
+	EGPU_REASON_LINK_SPEED,
+	EGPU_REASON_TUNNELLED,
+	EGPU_REASON_CXL,
 	/* private: */
 	EGPU_REASON_COUNT
 };
@@ -164,6 +175,9 @@ enum egpu_reason {
  * @EGPU_STEP_SLOT_OFF: slot operation off, or removing the device
  * @EGPU_STEP_SLOT_ON: slot operation on, or rescanning
  * @EGPU_STEP_PRESENCE: reading presence
+ * @EGPU_STEP_LINK: training the link: Target Link Speed, Retrain Link
+ * @EGPU_STEP_LINK_RESET: training it by a secondary bus reset
+ * @EGPU_STEP_LINK_RESTORE: going back to the speed it had before
  */
 enum egpu_step {
 	EGPU_STEP_NONE = 0,
@@ -177,6 +191,9 @@ enum egpu_step {
 	EGPU_STEP_SLOT_OFF,
 	EGPU_STEP_SLOT_ON,
 	EGPU_STEP_PRESENCE,
+	EGPU_STEP_LINK,
+	EGPU_STEP_LINK_RESET,
+	EGPU_STEP_LINK_RESTORE,
 	/* private: */
 	EGPU_STEP_COUNT
 };
@@ -226,12 +243,14 @@ enum egpu_policy {
 #define EGPU_PORT_SAFE_TO_UNPLUG	(1U << 8) /* DETACHED, or EMPTY */
 #define EGPU_PORT_OBSERVED		(1U << 9) /* gate=0: nothing is held */
 #define EGPU_PORT_NO_RETURN		(1U << 10) /* too late to cancel */
+#define EGPU_PORT_NO_RETRAIN		(1U << 11) /* arrivals are not retrained */
 
 /* Kinds of transaction. */
 #define EGPU_TRANSACTION_NONE		0
 #define EGPU_TRANSACTION_ATTACH		1
 #define EGPU_TRANSACTION_DETACH		2
 #define EGPU_TRANSACTION_MEND		3 /* egpu's own, after a failed recovery */
+#define EGPU_TRANSACTION_LINK		4
 
 /**
  * struct egpu_query - EGPU_IOC_QUERY: what this module is and can do
@@ -636,6 +655,17 @@ struct egpu_hop {
  *	ones are cut or filled with zeros
  * @reserved: must be 0
  * @links: address of the array; may be 0 when @count is 0
+ * @best_ns: out: CLOCK_MONOTONIC, when @best_speed was seen last; 0: never
+ * @best_speed: out: the fastest that the port's link was seen at since the GPU
+ *	came, tenths of GT/s; a GPU that idles lowers its link
+ * @best_width: out: the most lanes, likewise
+ * @limit_speed: out: the limit that LINK_SET gave the port, tenths of GT/s; 0:
+ *	none
+ * @limit_vendor: out: vendor of the device that the limit is for; 0: for all
+ * @limit_device: out: its device id
+ * @wired_width: out: lanes that are connected, as training showed; 0: as many
+ *	as both ends have, or not known
+ * @reserved2: out: 0
  *
  * The first is the root port's, the last leads to the GPU, or, when there is
  * none, to the port's empty slot. Registers of ports are read at most four
@@ -654,6 +684,79 @@ struct egpu_link_info {
 	__u32 element_size;
 	__u32 reserved;
 	__aligned_u64 links;
+	__aligned_u64 best_ns;
+	__u32 best_speed;
+	__u32 best_width;
+	__u32 limit_speed;
+	__u16 limit_vendor;
+	__u16 limit_device;
+	__u32 wired_width;
+	__u32 reserved2;
+};
+
+/* egpu_link_set.flags: train the link to @speed, which limits it from now on. */
+#define EGPU_LINK_SET_SPEED	(1U << 0)
+/* Train the link, also when it seems as good as it gets. */
+#define EGPU_LINK_SET_RETRAIN	(1U << 1)
+/* Set Hardware Autonomous Speed Disable at both ends, ... */
+#define EGPU_LINK_SET_FIXED	(1U << 2)
+/* ... or clear it: the device may change the speed by itself. */
+#define EGPU_LINK_SET_AUTONOMOUS (1U << 3)
+/* Although a driver is bound. The worst case is the device's loss. */
+#define EGPU_LINK_SET_LIVE	(1U << 4)
+/* Only remember the limit: it holds from the next check of an arrival on. */
+#define EGPU_LINK_SET_LATER	(1U << 5)
+#define EGPU_LINK_SET_FLAGS \
+	(EGPU_LINK_SET_SPEED | EGPU_LINK_SET_RETRAIN | EGPU_LINK_SET_FIXED | \
+	 EGPU_LINK_SET_AUTONOMOUS | EGPU_LINK_SET_LIVE | EGPU_LINK_SET_LATER)
+
+/**
+ * struct egpu_link_set - EGPU_IOC_LINK_SET: speed and training of a port's link
+ * @size: sizeof(struct egpu_link_set)
+ * @flags: EGPU_LINK_SET_*: at least one of SPEED, RETRAIN, FIXED, AUTONOMOUS;
+ *	not FIXED with AUTONOMOUS; LATER with SPEED alone
+ * @port: the port's id
+ * @speed: with SPEED: 25, 50, 80, 160, 320, 640 or 1280 tenths of GT/s, or 0:
+ *	no limit, as fast as both ends can; else 0
+ * @vendor: with SPEED: the limit is for arrivals of this vendor and device
+ *	only; 0: for all
+ * @device: likewise
+ * @transaction: out: id of the transaction; 0 with LATER
+ *
+ * Sets Target Link Speed and Retrain Link at the Downstream Port (PCIe 6.0.1
+ * sections 7.5.3.7 and 7.5.3.19), as a transaction of kind
+ * EGPU_TRANSACTION_LINK; its steps, and an EGPU_EVENT_LINK after each, tell the
+ * time that each took and what came of it.
+ *
+ * HELD: when Recovery does not reach the speed, the bus below is reset; when
+ * that does not either, the old speed is restored, and the result is EIO with
+ * EGPU_REASON_LINK_SPEED. READY: wants EGPU_LINK_SET_LIVE, and does without the
+ * reset. A link that goes down costs the device: pciehp removes it, and the
+ * port is LOST with EGPU_REASON_LINK_SET. EMPTY, DETACHED: only the target is
+ * set. The limit is kept when the transaction succeeds, and holds for each
+ * arrival until it is set again, the port is forgotten or the module is
+ * unloaded; then the port has the Target Link Speed again that it had before. A
+ * target that somebody else lowered (firmware, the kernel's bandwidth
+ * controller) is exceeded by SPEED alone, not by RETRAIN, nor for an arrival.
+ *
+ * Results: 0, EIO (another speed than asked for), ETIMEDOUT (training did not
+ * end in the second that the specification gives), ENODEV (lost), ECANCELED,
+ * EBUSY (a driver is bound below, CXL memory is in use, or the kernel recovers
+ * from an error), EOPNOTSUPP (a tunnelled
+ * link; a speed that an end cannot do; before PCIe 2.0). Needs CAP_SYS_ADMIN.
+ *
+ * Errors: ENOENT, EBUSY a transaction runs, or a driver is bound and LIVE is
+ * not given, ENODEV the port is gone, EOPNOTSUPP not tracked, EPERM also: the
+ * kernel is locked down.
+ */
+struct egpu_link_set {
+	__u32 size;
+	__u32 flags;
+	__u32 port;
+	__u32 speed;
+	__u16 vendor;
+	__u16 device;
+	__u32 transaction;
 };
 
 /**
@@ -699,7 +802,13 @@ struct egpu_accepted {
 #define EGPU_DETACH_FORCE	(1U << 0)
 /* egpu_detach.flags: only check; nothing is changed, no transaction begins. */
 #define EGPU_DETACH_CHECK	(1U << 1)
-#define EGPU_DETACH_FLAGS	(EGPU_DETACH_FORCE | EGPU_DETACH_CHECK)
+/*
+ * egpu_detach.flags: end in HELD: drivers unbound, slot left on. Not on a port
+ * with tracked ports below it.
+ */
+#define EGPU_DETACH_HOLD	(1U << 2)
+#define EGPU_DETACH_FLAGS \
+	(EGPU_DETACH_FORCE | EGPU_DETACH_CHECK | EGPU_DETACH_HOLD)
 
 /**
  * struct egpu_detach - EGPU_IOC_DETACH: take a GPU out, as a transaction
@@ -723,7 +832,8 @@ struct egpu_accepted {
  *
  * Errors: ENOENT, EBUSY another transaction runs (or, with EGPU_DETACH_CHECK,
  * users), ENODEV nothing is there to detach, EOPNOTSUPP not tracked, EPERM
- * boot display.
+ * boot display. With EGPU_DETACH_HOLD EOPNOTSUPP also: there are ports below;
+ * ENODEV also: there is no GPU to hold.
  */
 struct egpu_detach {
 	__u32 size;
@@ -763,10 +873,13 @@ struct egpu_cancel {
 #define EGPU_CONFIG_QUARANTINE		(1U << 3) /* set the limits */
 #define EGPU_CONFIG_QUARANTINE_RESET	(1U << 4) /* end it now */
 #define EGPU_CONFIG_BY_ADDRESS		(1U << 5) /* @port is out, not in */
+#define EGPU_CONFIG_RETRAIN		(1U << 6) /* arrivals with a poor link */
+#define EGPU_CONFIG_NO_RETRAIN		(1U << 7) /* ... or take them as they are */
 #define EGPU_CONFIG_FLAGS \
 	(EGPU_CONFIG_TRACK | EGPU_CONFIG_FORGET | EGPU_CONFIG_POLICY | \
 	 EGPU_CONFIG_QUARANTINE | EGPU_CONFIG_QUARANTINE_RESET | \
-	 EGPU_CONFIG_BY_ADDRESS)
+	 EGPU_CONFIG_BY_ADDRESS | EGPU_CONFIG_RETRAIN | \
+	 EGPU_CONFIG_NO_RETRAIN)
 
 /**
  * struct egpu_port_config - EGPU_IOC_PORT_CONFIG: how a port is treated
@@ -823,6 +936,9 @@ struct egpu_port_config {
  * @EGPU_EVENT_ERROR: a function's error state changed: @to is 1 normal, 2
  *	frozen, 3 permanent failure, as in pci_channel_state_t
  * @EGPU_EVENT_CONFIG: the port's configuration changed
+ * @EGPU_EVENT_LINK: the link was trained: from speed @from to @to, tenths of
+ *	GT/s, 0: down; @value lanes now; @error: ETIMEDOUT, EIO (another speed
+ *	than asked for), ENODEV (down) or 0. By the gate, or by LINK_SET
  */
 enum egpu_event_type {
 	EGPU_EVENT_OVERFLOW = 0,
@@ -839,6 +955,7 @@ enum egpu_event_type {
 	EGPU_EVENT_CHECK,
 	EGPU_EVENT_ERROR,
 	EGPU_EVENT_CONFIG,
+	EGPU_EVENT_LINK,
 	/* private: */
 	EGPU_EVENT_COUNT
 };

@@ -4,6 +4,8 @@
 
 # shellcheck source=selftests/lib/sim.sh
 . "$LIB/sim.sh"
+# shellcheck source=selftests/lib/left.sh
+. "$LIB/left.sh"
 
 # load: the fabric, its driver, egpu
 load() {
