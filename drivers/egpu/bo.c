@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffer objects: host memory that a managed function may reach. Pages of shmem,
+ * pinned and charged while the bo lives and the function is there; one mapping
+ * by the DMA API, taken away before the function goes.
+ */
+#include <linux/capability.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+
+#include "drm.h"
+#include "egpu.h"
+
+#define EGPU_BO_SIZE_MAX	(1ULL << 40)
+
+static void egpu_bo_unpin(struct egpu_bo *bo)
+{
+	if (!bo->pinned)
+		return;
+	bo->pinned = false;
+	drm_gem_shmem_unpin(&bo->shmem);
+	mm_unaccount_pinned_pages(&bo->charge);
+	memset(&bo->charge, 0, sizeof(bo->charge));
+}
+
+/* Charged first, so that nobody pins more than the limit even for a moment. */
+static int egpu_bo_pin(struct egpu_bo *bo)
+{
+	int ret;
+
+	ret = mm_account_pinned_pages(&bo->charge, bo->shmem.base.size);
+	if (ret)
+		return -ENOMEM;
+	ret = drm_gem_shmem_pin(&bo->shmem);
+	if (!ret) {
+		bo->pinned = true;
+		return 0;
+	}
+	mm_unaccount_pinned_pages(&bo->charge);
+	memset(&bo->charge, 0, sizeof(bo->charge));
+	return ret;
+}
+
+/* The function writes no more: it is told to stop, and what is under way ends. */
+static void egpu_managed_stop(struct egpu_managed *managed)
+{
+	pci_clear_master(managed->pdev);
+	if (pci_dev_is_disconnected(managed->pdev))
+		return;
+	if (!pci_wait_for_pending_transaction(managed->pdev))
+		pci_warn(managed->pdev,
+			 "egpu: transactions pending, its memory is not safe\n");
+}
+
+static void egpu_bo_unmap_sgt(struct egpu_managed *managed, struct egpu_bo *bo)
+{
+	dma_unmap_sgtable(&managed->pdev->dev, bo->mapping, DMA_BIDIRECTIONAL,
+			  0);
+	sg_free_table(bo->mapping);
+	kfree(bo->mapping);
+	bo->mapping = NULL;
+	bo->bounced = false;
+	managed->mapped--;
+}
+
+/*
+ * Taken away, and the function reaches it no longer. A lazy domain would go on
+ * translating for a while; without translation bus mastering pauses.
+ */
+static void egpu_bo_unmap(struct egpu_managed *managed, struct egpu_bo *bo)
+{
+	lockdep_assert_held(&managed->lock);
+	if (!bo->mapping)
+		return;
+	if (!managed->domain)
+		egpu_managed_stop(managed);
+	egpu_bo_unmap_sgt(managed, bo);
+	if (managed->domain)
+		iommu_flush_iotlb_all(managed->domain);
+	if (!managed->mapped)
+		pci_clear_master(managed->pdev);
+	else if (!managed->domain)
+		pci_set_master(managed->pdev);
+}
+
+/**
+ * egpu_bos_revoke() - the function leaves: it reaches nothing any more
+ * @managed: the function, with its device_lock held
+ *
+ * Afterwards no bo is mapped, pinned or charged, and none will be.
+ */
+void egpu_bos_revoke(struct egpu_managed *managed)
+{
+	struct egpu_bo *bo;
+
+	guard(mutex)(&managed->lock);
+	managed->gone = true;
+	egpu_managed_stop(managed);
+	list_for_each_entry(bo, &managed->bos, node)
+		if (bo->mapping)
+			egpu_bo_unmap_sgt(managed, bo);
+	if (managed->domain)
+		iommu_flush_iotlb_all(managed->domain);
+	list_for_each_entry(bo, &managed->bos, node)
+		egpu_bo_unpin(bo);
+}
+
+static void egpu_bo_free(struct drm_gem_object *obj)
+{
+	struct egpu_managed *managed = to_egpu_managed(obj->dev);
+	struct egpu_bo *bo = to_egpu_bo(obj);
+
+	scoped_guard(mutex, &managed->lock) {
+		egpu_bo_unmap(managed, bo);
+		egpu_bo_unpin(bo);
+		list_del_init(&bo->node);
+	}
+	drm_gem_shmem_free(&bo->shmem);
+}
+
+/* Imports end where exports begin: at other drivers. */
+static const struct drm_gem_object_funcs egpu_bo_funcs = {
+	.free = egpu_bo_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = drm_gem_shmem_object_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+struct drm_gem_object *egpu_bo_alloc(struct drm_device *drm, size_t size)
+{
+	struct egpu_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&bo->node);
+	bo->shmem.base.funcs = &egpu_bo_funcs;
+	return &bo->shmem.base;
+}
+
+/* Pinning takes its time, so not under the lock that remove() waits for. */
+static int egpu_bo_add(struct egpu_managed *managed, struct egpu_bo *bo)
+{
+	int ret = egpu_bo_pin(bo);
+
+	if (ret)
+		return ret;
+	guard(mutex)(&managed->lock);
+	if (!managed->gone) {
+		list_add_tail(&bo->node, &managed->bos);
+		return 0;
+	}
+	egpu_bo_unpin(bo);
+	return -ENODEV;
+}
+
+int egpu_bo_create_ioctl(struct drm_device *drm, void *data,
+			 struct drm_file *file)
+{
+	struct egpu_managed *managed = to_egpu_managed(drm);
+	struct drm_egpu_bo_create *args = data;
+	struct drm_gem_shmem_object *shmem;
+	struct egpu_bo *bo;
+	int ret;
+
+	if (args->flags & ~DRM_EGPU_BO_COHERENT || !args->size ||
+	    args->size > EGPU_BO_SIZE_MAX || args->size > SIZE_MAX - PAGE_SIZE)
+		return -EINVAL;
+	shmem = drm_gem_shmem_create(drm, PAGE_ALIGN(args->size));
+	if (IS_ERR(shmem))
+		return PTR_ERR(shmem);
+	bo = to_egpu_bo(&shmem->base);
+	bo->flags = args->flags;
+	ret = egpu_bo_add(managed, bo);
+	if (!ret)
+		ret = drm_gem_handle_create(file, &shmem->base, &args->handle);
+	args->size = shmem->base.size;
+	drm_gem_object_put(&shmem->base);
+	return ret;
+}
+
+int egpu_bo_mmap_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file)
+{
+	struct drm_egpu_bo_mmap *args = data;
+	struct drm_gem_object *obj;
+	int ret;
+
+	if (args->reserved)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = drm_gem_create_mmap_offset(obj);
+	if (!ret)
+		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+/* How many devices have its dma-buf attached. */
+static u32 egpu_bo_importers(struct drm_gem_object *obj)
+{
+	struct dma_buf_attachment *attachment;
+	struct dma_buf *dmabuf = NULL;
+	u32 count = 0;
+
+	scoped_guard(mutex, &obj->dev->object_name_lock)
+		if (obj->dma_buf) {	/* holds it, while there are handles */
+			dmabuf = obj->dma_buf;
+			get_dma_buf(dmabuf);
+		}
+	if (!dmabuf)
+		return 0;
+	dma_resv_lock(dmabuf->resv, NULL);
+	list_for_each_entry(attachment, &dmabuf->attachments, node)
+		count++;
+	dma_resv_unlock(dmabuf->resv);
+	dma_buf_put(dmabuf);
+	return count;
+}
+
+static u32 egpu_managed_revocation(const struct egpu_managed *managed)
+{
+	return managed->domain ? DRM_EGPU_REVOKE_IOMMU :
+				 DRM_EGPU_REVOKE_BUSMASTER;
+}
+
+static void egpu_bo_tell(struct egpu_managed *managed, struct egpu_bo *bo,
+			 struct drm_egpu_bo_info *info)
+{
+	guard(mutex)(&managed->lock);
+	info->flags = bo->flags;
+	info->flags |= bo->mapping ? DRM_EGPU_BO_MAPPED : 0;
+	info->flags |= bo->bounced ? DRM_EGPU_BO_BOUNCED : 0;
+	info->size = bo->shmem.base.size;
+	info->segments = bo->mapping ? bo->mapping->nents : 0;
+	info->revocation = egpu_managed_revocation(managed);
+	info->charged = (u64)bo->charge.num_pg << PAGE_SHIFT;
+	info->dma_bits = managed->bits;
+}
+
+int egpu_bo_info_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file)
+{
+	struct drm_egpu_bo_info *args = data;
+	struct drm_gem_object *obj;
+
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	egpu_bo_tell(to_egpu_managed(drm), to_egpu_bo(obj), args);
+	args->importers = egpu_bo_importers(obj);
+	drm_gem_object_put(obj);
+	return 0;
+}
+
+/* Is there a segment whose copy, or cache, the function sees instead? */
+static bool egpu_mapping_is_bounced(struct device *dev, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		if (dma_need_sync(dev, sg_dma_address(sg)))
+			return true;
+	return false;
+}
+
+static struct sg_table *egpu_mapping_create(struct device *dev,
+					    struct egpu_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct sg_table *sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
+	size_t max = dma_max_mapping_size(dev);
+	int ret = -ENOMEM;
+
+	if (!sgt)
+		return ERR_PTR(ret);
+	max = min_t(size_t, max & PAGE_MASK, UINT_MAX & PAGE_MASK);
+	ret = sg_alloc_table_from_pages_segment(sgt, bo->shmem.pages,
+						obj->size >> PAGE_SHIFT, 0,
+						obj->size, max ?: PAGE_SIZE,
+						GFP_KERNEL);
+	if (!ret) {
+		ret = dma_map_sgtable(dev, sgt, DMA_BIDIRECTIONAL, 0);
+		if (!ret)
+			return sgt;
+		sg_free_table(sgt);
+	}
+	kfree(sgt);
+	return ERR_PTR(ret);
+}
+
+/* Without translation nothing but the function's obedience keeps it off. */
+static bool egpu_map_is_allowed(struct egpu_managed *managed)
+{
+	if (managed->domain)
+		return true;
+	return READ_ONCE(egpu_unsafe_dma) &&
+	       !security_locked_down(LOCKDOWN_PCI_ACCESS);
+}
+
+static int egpu_bo_map(struct egpu_managed *managed, struct egpu_bo *bo)
+{
+	struct device *dev = &managed->pdev->dev;
+	struct sg_table *sgt;
+
+	lockdep_assert_held(&managed->lock);
+	if (managed->gone)
+		return -ENODEV;
+	if (bo->mapping)
+		return 0;
+	if (!egpu_map_is_allowed(managed))
+		return -EPERM;
+	sgt = egpu_mapping_create(dev, bo);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt) == -ENOMEM ? -ENOMEM : -EIO;
+	bo->mapping = sgt;
+	bo->bounced = egpu_mapping_is_bounced(dev, sgt);
+	managed->mapped++;
+	if (bo->bounced && bo->flags & DRM_EGPU_BO_COHERENT) {
+		egpu_bo_unmap_sgt(managed, bo);
+		return -EOPNOTSUPP;
+	}
+	pci_set_master(managed->pdev);
+	return 0;
+}
+
+/*
+ * Copied out under the lock would fault under it: so what is told is collected
+ * first.
+ */
+static int egpu_bo_segments(struct egpu_managed *managed, struct egpu_bo *bo,
+			    struct drm_egpu_segment **segments, u32 *count)
+{
+	struct scatterlist *sg;
+	int ret, i;
+
+	guard(mutex)(&managed->lock);
+	ret = egpu_bo_map(managed, bo);
+	if (ret)
+		return ret;
+	*count = bo->mapping->nents;
+	*segments = kvcalloc(*count, sizeof(**segments), GFP_KERNEL);
+	if (!*segments)
+		return -ENOMEM;
+	for_each_sgtable_dma_sg(bo->mapping, sg, i) {
+		(*segments)[i].address = sg_dma_address(sg);
+		(*segments)[i].length = sg_dma_len(sg);
+	}
+	return 0;
+}
+
+int egpu_bo_map_ioctl(struct drm_device *drm, void *data,
+		      struct drm_file *file)
+{
+	struct drm_egpu_segment *segments = NULL;
+	struct drm_egpu_bo_map *args = data;
+	struct drm_gem_object *obj;
+	u32 count = 0;
+	int ret;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = egpu_bo_segments(to_egpu_managed(drm), to_egpu_bo(obj),
+			       &segments, &count);
+	if (!ret && args->count &&
+	    copy_to_user(u64_to_user_ptr(args->segments), segments,
+			 sizeof(*segments) * min(args->count, count)))
+		ret = -EFAULT;
+	args->count = count;
+	kvfree(segments);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+int egpu_bo_unmap_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file)
+{
+	struct egpu_managed *managed = to_egpu_managed(drm);
+	struct drm_egpu_bo_unmap *args = data;
+	struct drm_gem_object *obj;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if (args->reserved)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	scoped_guard(mutex, &managed->lock)
+		egpu_bo_unmap(managed, to_egpu_bo(obj));
+	drm_gem_object_put(obj);
+	return 0;
+}
+
+static int egpu_bo_sync(struct egpu_managed *managed, struct egpu_bo *bo,
+			u32 direction)
+{
+	struct device *dev = &managed->pdev->dev;
+
+	guard(mutex)(&managed->lock);
+	if (managed->gone)
+		return -ENODEV;
+	if (!bo->mapping)
+		return -EINVAL;
+	if (direction == DRM_EGPU_SYNC_TO_CPU)
+		dma_sync_sgtable_for_cpu(dev, bo->mapping, DMA_BIDIRECTIONAL);
+	else
+		dma_sync_sgtable_for_device(dev, bo->mapping,
+					    DMA_BIDIRECTIONAL);
+	return 0;
+}
+
+int egpu_bo_sync_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file)
+{
+	struct drm_egpu_bo_sync *args = data;
+	struct drm_gem_object *obj;
+	int ret;
+
+	if (args->direction > DRM_EGPU_SYNC_TO_DEVICE)
+		return -EINVAL;
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	ret = egpu_bo_sync(to_egpu_managed(drm), to_egpu_bo(obj),
+			   args->direction);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+static void egpu_bo_count(struct egpu_bo *bo, u64 *bytes, u64 *mapped,
+			  u64 *segments)
+{
+	*bytes += bo->shmem.base.size;
+	if (!bo->mapping)
+		return;
+	*mapped += bo->shmem.base.size;
+	*segments += bo->mapping->nents;
+}
+
+/**
+ * egpu_bos_count() - how much there is, and how much of it is mapped
+ * @managed: the function
+ * @file: only what this file has handles of; NULL: all
+ * @bytes: added to
+ * @mapped: added to
+ * @segments: added to
+ */
+void egpu_bos_count(struct egpu_managed *managed, struct drm_file *file,
+		    u64 *bytes, u64 *mapped, u64 *segments)
+{
+	struct drm_gem_object *obj;
+	struct egpu_bo *bo;
+	int id;
+
+	guard(mutex)(&managed->lock);
+	if (!file) {
+		list_for_each_entry(bo, &managed->bos, node)
+			egpu_bo_count(bo, bytes, mapped, segments);
+		return;
+	}
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, id)
+		egpu_bo_count(to_egpu_bo(obj), bytes, mapped, segments);
+	spin_unlock(&file->table_lock);
+}

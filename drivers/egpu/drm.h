@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The DRM device of a managed function, and its buffer objects: what drm.c and
+ * bo.c share.
+ */
+#ifndef EGPU_DRM_H
+#define EGPU_DRM_H
+
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/skbuff.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/egpu_drm.h>
+
+/**
+ * struct egpu_managed - a function that is given to egpu
+ * @drm: lives until the last file and dma-buf are closed
+ * @pdev: the function; to be touched only while @gone is false, under @lock
+ * @domain: its IOMMU domain when that translates, else NULL; as long as @pdev
+ * @bits: address width of its DMA
+ * @lock: protects all that follows, and the mappings of all bos. Taken under
+ *	the function's device_lock; a bo's reservation is taken under it
+ * @gone: remove() has taken everything away
+ * @bos: all that are there
+ * @mapped: how many are mapped
+ */
+struct egpu_managed {
+	struct drm_device drm;
+	struct pci_dev *pdev;
+	struct iommu_domain *domain;
+	u32 bits;
+	struct mutex lock;
+	bool gone;
+	struct list_head bos;
+	u32 mapped;
+};
+
+/**
+ * struct egpu_bo - host memory that a managed function may reach
+ * @shmem: the pages
+ * @node: in egpu_managed.bos; empty: it was never finished
+ * @flags: DRM_EGPU_BO_COHERENT
+ * @pinned: its pages are pinned and charged
+ * @charge: to whom
+ * @mapping: segments; NULL: not mapped
+ * @bounced: CPU and function do not see the same without being told
+ *
+ * All but @shmem is protected by egpu_managed.lock; @flags never changes.
+ */
+struct egpu_bo {
+	struct drm_gem_shmem_object shmem;
+	struct list_head node;
+	u32 flags;
+	bool pinned;
+	struct mmpin charge;
+	struct sg_table *mapping;
+	bool bounced;
+};
+
+static inline struct egpu_managed *to_egpu_managed(struct drm_device *drm)
+{
+	return container_of(drm, struct egpu_managed, drm);
+}
+
+static inline struct egpu_bo *to_egpu_bo(struct drm_gem_object *obj)
+{
+	return container_of(to_drm_gem_shmem_obj(obj), struct egpu_bo, shmem);
+}
+
+/* bo.c */
+struct drm_gem_object *egpu_bo_alloc(struct drm_device *drm, size_t size);
+int egpu_bo_create_ioctl(struct drm_device *drm, void *data,
+			 struct drm_file *file);
+int egpu_bo_mmap_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file);
+int egpu_bo_info_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file);
+int egpu_bo_map_ioctl(struct drm_device *drm, void *data,
+		      struct drm_file *file);
+int egpu_bo_unmap_ioctl(struct drm_device *drm, void *data,
+			struct drm_file *file);
+int egpu_bo_sync_ioctl(struct drm_device *drm, void *data,
+		       struct drm_file *file);
+void egpu_bos_revoke(struct egpu_managed *managed);
+void egpu_bos_count(struct egpu_managed *managed, struct drm_file *file,
+		    u64 *bytes, u64 *mapped, u64 *segments);
+
+#endif /* EGPU_DRM_H */
