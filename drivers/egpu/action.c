@@ -23,11 +23,18 @@ static bool egpu_txn_is_link(struct egpu_port *port)
 	return port->txn.kind == EGPU_TRANSACTION_LINK;
 }
 
+static bool egpu_txn_is_manage(struct egpu_port *port)
+{
+	return port->txn.kind == EGPU_TRANSACTION_MANAGE;
+}
+
 /* A link operation that something else comes before has its turn afterwards. */
 static void egpu_link_later(struct egpu_port *port)
 {
 	if (egpu_txn_is_link(port))
 		set_bit(EGPU_BIT_LINK, port->pending);
+	if (egpu_txn_is_manage(port))
+		set_bit(EGPU_BIT_MANAGE, port->pending);
 }
 
 static void egpu_act_check(struct egpu_port *port)
@@ -91,7 +98,7 @@ static void egpu_act_waiting(struct egpu_port *port)
 	port->admit = false;
 	egpu_event_state(port, port->state, port->state);
 	if (port->txn.kind != EGPU_TRANSACTION_DETACH &&
-	    !egpu_txn_is_link(port))
+	    !egpu_txn_is_link(port) && !egpu_txn_is_manage(port))
 		egpu_transaction_end(port, EIO, port->reason);
 }
 
@@ -273,7 +280,10 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
-	if (egpu_txn_is_link(port) && !test_bit(EGPU_BIT_LINK, port->pending))
+	if ((egpu_txn_is_link(port) &&
+	     !test_bit(EGPU_BIT_LINK, port->pending)) ||
+	    (egpu_txn_is_manage(port) &&
+	     !test_bit(EGPU_BIT_MANAGE, port->pending)))
 		egpu_job_drop(port);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
@@ -439,6 +449,11 @@ static void egpu_act_train(struct egpu_port *port)
 	egpu_job_start(port, EGPU_JOB_LINK);
 }
 
+static void egpu_act_manage(struct egpu_port *port)
+{
+	egpu_job_start(port, EGPU_JOB_MANAGE);
+}
+
 /* The state's reason is what it was. */
 static void egpu_act_linked(struct egpu_port *port)
 {
@@ -490,6 +505,7 @@ static void (* const egpu_actions[EGPU_ACT_COUNT])(struct egpu_port *port) = {
 	[EGPU_ACT_HOLD] = egpu_act_hold,
 	[EGPU_ACT_TRAIN] = egpu_act_train,
 	[EGPU_ACT_LINKED] = egpu_act_linked,
+	[EGPU_ACT_MANAGE] = egpu_act_manage,
 };
 
 /**

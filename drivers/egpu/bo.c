@@ -62,10 +62,22 @@ static void egpu_managed_stop(struct egpu_managed *managed)
 			 "egpu: transactions pending, its memory is not safe\n");
 }
 
+/* In the ledger: mapped, in so many segments. */
+static void egpu_bo_note(struct egpu_managed *managed, struct egpu_bo *bo,
+			 u32 segments)
+{
+	s64 size = bo->shmem.base.size;
+
+	atomic64_add(segments ? size : -size, &managed->mapped_bytes);
+	atomic64_add((s64)segments - bo->segments, &managed->mapped_segments);
+	WRITE_ONCE(bo->segments, segments);
+}
+
 static void egpu_bo_unmap_sgt(struct egpu_managed *managed, struct egpu_bo *bo)
 {
 	dma_unmap_sgtable(&managed->pdev->dev, bo->mapping, DMA_BIDIRECTIONAL,
 			  0);
+	egpu_bo_note(managed, bo, 0);
 	sg_free_table(bo->mapping);
 	kfree(bo->mapping);
 	bo->mapping = NULL;
@@ -123,6 +135,8 @@ static void egpu_bo_free(struct drm_gem_object *obj)
 	scoped_guard(mutex, &managed->lock) {
 		egpu_bo_unmap(managed, bo);
 		egpu_bo_unpin(bo);
+		if (!list_empty(&bo->node))
+			atomic64_sub(obj->size, &managed->bo_bytes);
 		list_del_init(&bo->node);
 	}
 	drm_gem_shmem_free(&bo->shmem);
@@ -162,6 +176,7 @@ static int egpu_bo_add(struct egpu_managed *managed, struct egpu_bo *bo)
 	guard(mutex)(&managed->lock);
 	if (!managed->gone) {
 		list_add_tail(&bo->node, &managed->bos);
+		atomic64_add(bo->shmem.base.size, &managed->bo_bytes);
 		return 0;
 	}
 	egpu_bo_unpin(bo);
@@ -331,6 +346,7 @@ static int egpu_bo_map(struct egpu_managed *managed, struct egpu_bo *bo)
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt) == -ENOMEM ? -ENOMEM : -EIO;
 	bo->mapping = sgt;
+	egpu_bo_note(managed, bo, sgt->nents);
 	bo->bounced = egpu_mapping_is_bounced(dev, sgt);
 	managed->mapped++;
 	if (bo->bounced && bo->flags & DRM_EGPU_BO_COHERENT) {
@@ -448,39 +464,27 @@ int egpu_bo_sync_ioctl(struct drm_device *drm, void *data,
 	return ret;
 }
 
-static void egpu_bo_count(struct egpu_bo *bo, u64 *bytes, u64 *mapped,
-			  u64 *segments)
-{
-	*bytes += bo->shmem.base.size;
-	if (!bo->mapping)
-		return;
-	*mapped += bo->shmem.base.size;
-	*segments += bo->mapping->nents;
-}
-
 /**
- * egpu_bos_count() - how much there is, and how much of it is mapped
- * @managed: the function
- * @file: only what this file has handles of; NULL: all
+ * egpu_bos_count() - how much a file has handles of, and how much is mapped
+ * @file: the file
  * @bytes: added to
  * @mapped: added to
  * @segments: added to
  */
-void egpu_bos_count(struct egpu_managed *managed, struct drm_file *file,
-		    u64 *bytes, u64 *mapped, u64 *segments)
+void egpu_bos_count(struct drm_file *file, u64 *bytes, u64 *mapped,
+		    u64 *segments)
 {
 	struct drm_gem_object *obj;
 	struct egpu_bo *bo;
+	u32 count;
 	int id;
 
-	guard(mutex)(&managed->lock);
-	if (!file) {
-		list_for_each_entry(bo, &managed->bos, node)
-			egpu_bo_count(bo, bytes, mapped, segments);
-		return;
+	guard(spinlock)(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, id) {
+		bo = to_egpu_bo(obj);
+		count = READ_ONCE(bo->segments);
+		*bytes += obj->size;
+		*mapped += count ? obj->size : 0;
+		*segments += count;
 	}
-	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, obj, id)
-		egpu_bo_count(to_egpu_bo(obj), bytes, mapped, segments);
-	spin_unlock(&file->table_lock);
 }

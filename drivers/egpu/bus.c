@@ -25,8 +25,7 @@ bool egpu_bus_is_ours(struct device_driver *drv)
  * The port that has a record of @pdev, locked and with a reference. Not by
  * egpu_port_for(): what is tracked may have changed since it was recorded.
  */
-static struct egpu_port *egpu_bus_lock(struct pci_dev *pdev,
-				       struct egpu_fn **fn)
+struct egpu_port *egpu_bus_lock(struct pci_dev *pdev, struct egpu_fn **fn)
 {
 	struct pci_dev *above = pdev;
 	struct egpu_port *port;
@@ -45,7 +44,7 @@ static struct egpu_port *egpu_bus_lock(struct pci_dev *pdev,
 	return NULL;
 }
 
-static void egpu_bus_unlock(struct egpu_port *port)
+void egpu_bus_unlock(struct egpu_port *port)
 {
 	mutex_unlock(&port->lock);
 	egpu_port_put(port);

@@ -13,6 +13,8 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
 
 #include "drm.h"
 #include "egpu.h"
@@ -35,7 +37,7 @@ static void egpu_drm_show_fdinfo(struct seq_file *seq, struct file *filp)
 	struct egpu_managed *managed = to_egpu_managed(file->minor->dev);
 	u64 bytes = 0, mapped = 0, segments = 0;
 
-	egpu_bos_count(managed, file, &bytes, &mapped, &segments);
+	egpu_bos_count(file, &bytes, &mapped, &segments);
 	seq_printf(seq, "drm-driver:\t%s\n", EGPU_NAME);
 	seq_printf(seq, "drm-pdev:\t%s\n", managed->drm.unique ?: "");
 	seq_printf(seq, "drm-total-system:\t%llu KiB\n", bytes / 1024);
@@ -60,6 +62,8 @@ static const struct drm_driver egpu_drm_driver = {
 	.ioctls = egpu_drm_ioctls,
 	.num_ioctls = ARRAY_SIZE(egpu_drm_ioctls),
 	.gem_create_object = egpu_bo_alloc,
+	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,
+	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
 };
 
 static struct iommu_domain *egpu_translating_domain(struct device *dev)
@@ -159,15 +163,16 @@ bool egpu_drm_has(struct pci_dev *pdev)
 void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function)
 {
 	struct egpu_managed *managed;
-	u64 segments = 0;
 
 	if (!device_trylock(&pdev->dev))
 		return;
 	if (egpu_drm_has(pdev)) {
 		managed = pci_get_drvdata(pdev);
-		egpu_bos_count(managed, NULL, &function->bo_bytes,
-			       &function->mapped_bytes, &segments);
-		function->mapped_segments = segments;
+		function->dma_flags |= EGPU_DMA_MANAGED;
+		function->bo_bytes = atomic64_read(&managed->bo_bytes);
+		function->mapped_bytes = atomic64_read(&managed->mapped_bytes);
+		function->mapped_segments =
+			atomic64_read(&managed->mapped_segments);
 	}
 	device_unlock(&pdev->dev);
 }

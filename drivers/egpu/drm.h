@@ -26,6 +26,9 @@
  * @gone: remove() has taken everything away
  * @bos: all that are there
  * @mapped: how many are mapped
+ * @bo_bytes: of all bos; atomic, as what follows, so that telling never waits
+ * @mapped_bytes: of those that are mapped
+ * @mapped_segments: in so many segments
  */
 struct egpu_managed {
 	struct drm_device drm;
@@ -36,6 +39,9 @@ struct egpu_managed {
 	bool gone;
 	struct list_head bos;
 	u32 mapped;
+	atomic64_t bo_bytes;
+	atomic64_t mapped_bytes;
+	atomic64_t mapped_segments;
 };
 
 /**
@@ -45,7 +51,8 @@ struct egpu_managed {
  * @flags: DRM_EGPU_BO_COHERENT
  * @pinned: its pages are pinned and charged
  * @charge: to whom
- * @mapping: segments; NULL: not mapped
+ * @mapping: NULL: not mapped
+ * @segments: of it; read without the lock, too
  * @bounced: CPU and function do not see the same without being told
  *
  * All but @shmem is protected by egpu_managed.lock; @flags never changes.
@@ -57,6 +64,7 @@ struct egpu_bo {
 	bool pinned;
 	struct mmpin charge;
 	struct sg_table *mapping;
+	u32 segments;
 	bool bounced;
 };
 
@@ -85,7 +93,7 @@ int egpu_bo_unmap_ioctl(struct drm_device *drm, void *data,
 int egpu_bo_sync_ioctl(struct drm_device *drm, void *data,
 		       struct drm_file *file);
 void egpu_bos_revoke(struct egpu_managed *managed);
-void egpu_bos_count(struct egpu_managed *managed, struct drm_file *file,
-		    u64 *bytes, u64 *mapped, u64 *segments);
+void egpu_bos_count(struct drm_file *file, u64 *bytes, u64 *mapped,
+		    u64 *segments);
 
 #endif /* EGPU_DRM_H */
