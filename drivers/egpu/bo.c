@@ -21,7 +21,7 @@
 #include "drm.h"
 #include "egpu.h"
 
-#define EGPU_BO_SIZE_MAX	(1ULL << 40)
+#define EGPU_BO_SIZE_MAX	BIT_ULL(40)
 
 static void egpu_bo_unpin(struct egpu_bo *bo)
 {

@@ -35,7 +35,7 @@ struct egpu_managed {
 	struct pci_dev *pdev;
 	struct iommu_domain *domain;
 	u32 bits;
-	struct mutex lock;
+	struct mutex lock;	/* @gone, @bos, @mapped, all mappings */
 	bool gone;
 	struct list_head bos;
 	u32 mapped;
