@@ -7,8 +7,7 @@
 #ifndef _UAPI_EGPU_DRM_H
 #define _UAPI_EGPU_DRM_H
 
-#include <drm/drm.h>
-#include <linux/types.h>
+#include <drm.h>
 
 /**
  * DOC: Buffer objects
