@@ -71,6 +71,7 @@ enum option_id {
 	OPT_HOLD_OFF,
 	OPT_RUN,
 	OPT_DROPS,
+	OPT_DMA_BITS,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -403,6 +404,7 @@ bool view_key(const struct view *view, struct learned_key *key);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
+struct json_object *function_json(const struct egpu_function *f);
 struct json_object *link_json(const struct view *view);
 struct json_object *cooling_json(const struct view *view);
 struct json_object *hops_json(const struct view *view);
@@ -670,6 +672,7 @@ enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
 enum exit_code cmd_guard(struct ctl *ctl);
+enum exit_code cmd_assign(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

@@ -141,7 +141,7 @@ struct json_object *user_json(const struct egpu_process *process,
 	return o;
 }
 
-static struct json_object *function_json(const struct egpu_function *f)
+struct json_object *function_json(const struct egpu_function *f)
 {
 	struct json_object *o = json_object_new_object();
 	struct egpu_address a = egpu_function_address(f);
@@ -226,6 +226,7 @@ static struct json_object *transaction_json(const struct egpu_port_info *info)
 		[EGPU_TRANSACTION_DETACH] = "detach",
 		[EGPU_TRANSACTION_MEND] = "mend",
 		[EGPU_TRANSACTION_LINK] = "link",
+		[EGPU_TRANSACTION_MANAGE] = "manage",
 	};
 	struct json_object *o;
 	int64_t left;
