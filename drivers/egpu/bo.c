@@ -6,6 +6,7 @@
  */
 #include <linux/capability.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
@@ -249,6 +250,18 @@ static u32 egpu_bo_importers(struct drm_gem_object *obj)
 	return count;
 }
 
+/* Devices that any bo's dma-buf is attached to. */
+u32 egpu_bos_importers(struct egpu_managed *managed)
+{
+	struct egpu_bo *bo;
+	u32 count = 0;
+
+	guard(mutex)(&managed->lock);
+	list_for_each_entry(bo, &managed->bos, node)
+		count += egpu_bo_importers(&bo->shmem.base);
+	return count;
+}
+
 static u32 egpu_managed_revocation(const struct egpu_managed *managed)
 {
 	return managed->domain ? DRM_EGPU_REVOKE_IOMMU :
@@ -284,12 +297,20 @@ int egpu_bo_info_ioctl(struct drm_device *drm, void *data,
 	return 0;
 }
 
-/* Is there a segment whose copy, or cache, the function sees instead? */
-static bool egpu_mapping_is_bounced(struct device *dev, struct sg_table *sgt)
+/*
+ * Is there a segment whose copy, or cache, the function sees instead? Behind
+ * translation whole pages are never copied, and older kernels say of all that
+ * they need a sync.
+ */
+static bool egpu_mapping_is_bounced(struct egpu_managed *managed,
+				    struct sg_table *sgt)
 {
+	struct device *dev = &managed->pdev->dev;
 	struct scatterlist *sg;
 	int i;
 
+	if (managed->domain)
+		return !dev_is_dma_coherent(dev);
 	for_each_sgtable_dma_sg(sgt, sg, i)
 		if (dma_need_sync(dev, sg_dma_address(sg)))
 			return true;
@@ -342,12 +363,14 @@ static int egpu_bo_map(struct egpu_managed *managed, struct egpu_bo *bo)
 		return 0;
 	if (!egpu_map_is_allowed(managed))
 		return -EPERM;
+	if (bo->shmem.base.size - 1 > DMA_BIT_MASK(managed->bits))
+		return -EIO;
 	sgt = egpu_mapping_create(dev, bo);
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt) == -ENOMEM ? -ENOMEM : -EIO;
 	bo->mapping = sgt;
 	egpu_bo_note(managed, bo, sgt->nents);
-	bo->bounced = egpu_mapping_is_bounced(dev, sgt);
+	bo->bounced = egpu_mapping_is_bounced(managed, sgt);
 	managed->mapped++;
 	if (bo->bounced && bo->flags & DRM_EGPU_BO_COHERENT) {
 		egpu_bo_unmap_sgt(managed, bo);

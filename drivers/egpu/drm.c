@@ -177,6 +177,24 @@ void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function)
 	device_unlock(&pdev->dev);
 }
 
+/**
+ * egpu_drm_importers() - devices that have a managed function's memory attached
+ * @pdev: the function
+ *
+ * Return: how many; 0 while it binds or unbinds.
+ */
+u32 egpu_drm_importers(struct pci_dev *pdev)
+{
+	u32 count = 0;
+
+	if (!device_trylock(&pdev->dev))
+		return 0;
+	if (egpu_drm_has(pdev))
+		count = egpu_bos_importers(pci_get_drvdata(pdev));
+	device_unlock(&pdev->dev);
+	return count;
+}
+
 int egpu_drm_init(void)
 {
 	return pci_register_driver(&egpu_drm_pci);

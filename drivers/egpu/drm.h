@@ -93,6 +93,7 @@ int egpu_bo_unmap_ioctl(struct drm_device *drm, void *data,
 int egpu_bo_sync_ioctl(struct drm_device *drm, void *data,
 		       struct drm_file *file);
 void egpu_bos_revoke(struct egpu_managed *managed);
+u32 egpu_bos_importers(struct egpu_managed *managed);
 void egpu_bos_count(struct drm_file *file, u64 *bytes, u64 *mapped,
 		    u64 *segments);
 

@@ -539,6 +539,7 @@ void egpu_dma_tell(struct pci_dev *pdev, struct egpu_function *function);
 int egpu_drm_init(void);
 void egpu_drm_exit(void);
 bool egpu_drm_has(struct pci_dev *pdev);
+u32 egpu_drm_importers(struct pci_dev *pdev);
 void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function);
 
 /* users.c */

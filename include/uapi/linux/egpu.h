@@ -550,6 +550,8 @@ struct egpu_function_list {
  * @EGPU_USER_AUX: /dev/drm_dp_aux*, /dev/cec*
  * @EGPU_USER_FB: /dev/fb*
  * @EGPU_USER_BLOCK: a block device
+ * @EGPU_USER_IMPORTER: no process, with pid 0: @opens devices have imported a
+ *	dma-buf of a managed function
  */
 enum egpu_user_kind {
 	EGPU_USER_OTHER = 0,
@@ -560,6 +562,7 @@ enum egpu_user_kind {
 	EGPU_USER_AUX,
 	EGPU_USER_FB,
 	EGPU_USER_BLOCK,
+	EGPU_USER_IMPORTER,
 	/* private: */
 	EGPU_USER_KIND_COUNT
 };
@@ -604,7 +607,7 @@ struct egpu_user {
  * @users: address of the array; may be 0 when @count is 0
  *
  * Processes that hold a character or block device open whose device lies in
- * the sysfs subtree of a gated function. A file kept open by a mapping alone
+ * the sysfs subtree of a gated or managed function. A file kept open by a mapping alone
  * and a dma-buf are not seen here; libegpu looks for those. Callers without
  * CAP_SYS_ADMIN see the processes of their own user id. The answer is already
  * old when it arrives: opening cannot be prevented.
