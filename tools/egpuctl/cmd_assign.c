@@ -270,7 +270,7 @@ static enum exit_code report(const struct assign *assign)
 
 	if (assign->ctl->json) {
 		put_int(reply(assign->ctl), "port", assign->port.port);
-		put(reply(assign->ctl), "function", function_json(f));
+		put(reply(assign->ctl), "function", function_json(f, true));
 	}
 	if (!assign->bits) {
 		say(assign->ctl, "%s is the host's: %s.\n", assign->address,

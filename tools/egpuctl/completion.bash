@@ -53,6 +53,10 @@ _egpuctl_verb()
 		options="--json --help --dma-bits"
 		words="port;egpu host"
 		;;
+	dma)
+		options="--json --help"
+		words="port"
+		;;
 	cancel)
 		options="--json --help"
 		words="port"
@@ -126,7 +130,7 @@ _egpuctl()
 	--dma-bits) choice=$(_egpuctl_words "32 40 48 64") ;;
 	*)
 		if [[ -z $verb ]]; then
-			choice="list show users link guard attach detach assign cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users link guard attach detach assign dma cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
 			choice=$(_egpuctl_verb "$verb" options)
 		else

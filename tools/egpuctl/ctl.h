@@ -337,6 +337,7 @@ bool learned_newest(const struct learned *learned, struct learned_key *key,
  * @name: of the port, NULL
  * @functions: below it
  * @nr_functions: how many
+ * @dma: the module tells what their DMA is like
  * @gpu: the function that is the GPU, NULL
  * @gpu_name: its name, or its numbers
  * @gpu_known: it is a name
@@ -364,6 +365,7 @@ struct view {
 	bool saved;
 	struct egpu_function *functions;
 	int nr_functions;
+	bool dma;
 	const struct egpu_function *gpu;
 	char gpu_name[128];
 	bool gpu_known;
@@ -404,7 +406,8 @@ bool view_key(const struct view *view, struct learned_key *key);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
-struct json_object *function_json(const struct egpu_function *f);
+struct json_object *function_json(const struct egpu_function *f, bool dma);
+struct json_object *container_json(const struct egpu_place *place);
 struct json_object *link_json(const struct view *view);
 struct json_object *cooling_json(const struct view *view);
 struct json_object *hops_json(const struct view *view);
@@ -673,6 +676,7 @@ enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
 enum exit_code cmd_guard(struct ctl *ctl);
 enum exit_code cmd_assign(struct ctl *ctl);
+enum exit_code cmd_dma(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

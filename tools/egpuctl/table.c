@@ -162,6 +162,13 @@ const struct verb verbs[] = {
 			"reach no longer when it leaves; with\n.B host\n"
 			"its own driver is bound again. See DMA below.",
 	}, {
+		.name = "dma", .args = "[PORT]", .words = "port", .max = 1,
+		.run = cmd_dma, .options = OPTIONS(OPT_NONE),
+		.help = "which memory each function may reach, and whose that is",
+		.more = "Also of functions under their vendor's driver. Root is "
+			"told the processes of all users, and the dma-bufs that "
+			"are attached (from debugfs). See DMA below.",
+	}, {
 		.name = "cancel", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_cancel,
 		.options = OPTIONS(OPT_NONE),

@@ -133,6 +133,7 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	view->saved = config_port_find(&ctl->config, view->path);
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
+	view->dma = egpu_has(ctl->egpu, EGPU_CMD_FUNCTION_MANAGE);
 	get_gpu(view);
 	view->nr_hops = egpu_links(ctl->egpu, info->port, what & VIEW_ENDS,
 				   &view->about, &view->hops);
