@@ -33,8 +33,17 @@ static void egpu_link_later(struct egpu_port *port)
 {
 	if (egpu_txn_is_link(port))
 		set_bit(EGPU_BIT_LINK, port->pending);
-	if (egpu_txn_is_manage(port))
+	if (egpu_txn_is_manage(port) && !port->txn.begun)
 		set_bit(EGPU_BIT_MANAGE, port->pending);
+}
+
+/* Its turn has not come yet: what ended was not asked for by it. */
+static bool egpu_txn_waits(struct egpu_port *port)
+{
+	return (egpu_txn_is_link(port) &&
+		test_bit(EGPU_BIT_LINK, port->pending)) ||
+	       (egpu_txn_is_manage(port) &&
+		test_bit(EGPU_BIT_MANAGE, port->pending));
 }
 
 static void egpu_act_check(struct egpu_port *port)
@@ -164,6 +173,8 @@ static void egpu_act_ready(struct egpu_port *port)
 	if (egpu_txn_is_link(port)) {
 		egpu_job_drop(port);
 		egpu_link_later(port);
+	} else if (egpu_txn_is_manage(port)) {
+		egpu_link_later(port);
 	} else if (port->txn.kind != EGPU_TRANSACTION_DETACH) {
 		egpu_transaction_end(port, 0, EGPU_REASON_NONE);
 	}
@@ -280,10 +291,10 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
-	if ((egpu_txn_is_link(port) &&
-	     !test_bit(EGPU_BIT_LINK, port->pending)) ||
-	    (egpu_txn_is_manage(port) &&
-	     !test_bit(EGPU_BIT_MANAGE, port->pending)))
+	/* Its job tells the end, which may be that it was done. */
+	if (egpu_txn_is_manage(port) && port->txn.begun)
+		return;
+	if (egpu_txn_is_link(port) && !egpu_txn_waits(port))
 		egpu_job_drop(port);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
@@ -412,6 +423,8 @@ static void egpu_act_reset(struct egpu_port *port)
 static void egpu_act_fail(struct egpu_port *port)
 {
 	egpu_drain_stop(port);
+	if (egpu_txn_waits(port))
+		return;
 	egpu_transaction_end(port, port->job_error ?: EIO, port->job_reason);
 }
 
@@ -422,6 +435,8 @@ static void egpu_act_cancel_job(struct egpu_port *port)
 
 static void egpu_act_succeed(struct egpu_port *port)
 {
+	if (egpu_txn_waits(port))
+		return;
 	egpu_transaction_end(port, 0, port->reason);
 }
 
@@ -451,6 +466,7 @@ static void egpu_act_train(struct egpu_port *port)
 
 static void egpu_act_manage(struct egpu_port *port)
 {
+	port->txn.begun = true;
 	egpu_job_start(port, EGPU_JOB_MANAGE);
 }
 
@@ -459,7 +475,8 @@ static void egpu_act_linked(struct egpu_port *port)
 {
 	if (port->txn.ready)
 		egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
-	egpu_transaction_end(port, port->job_error, port->job_reason);
+	if (egpu_txn_is_link(port))
+		egpu_transaction_end(port, port->job_error, port->job_reason);
 	/* What appeared meanwhile was not looked at. */
 	if (!port->scanned)
 		egpu_job_start(port, EGPU_JOB_SCAN);

@@ -22,7 +22,7 @@
 #include "drm.h"
 #include "egpu.h"
 
-#define EGPU_BO_SIZE_MAX	BIT_ULL(40)
+#define EGPU_BO_SIZE_MAX	BIT_ULL(39)	/* more pages fit no array */
 
 static void egpu_bo_unpin(struct egpu_bo *bo)
 {
@@ -52,11 +52,30 @@ static int egpu_bo_pin(struct egpu_bo *bo)
 	return ret;
 }
 
+/* Not while a reset has saved, and will put back, what was before. */
+static void egpu_managed_master(struct egpu_managed *managed, bool on)
+{
+	pci_cfg_access_lock(managed->pdev);
+	if (on)
+		pci_set_master(managed->pdev);
+	else
+		pci_clear_master(managed->pdev);
+	pci_cfg_access_unlock(managed->pdev);
+}
+
+static bool egpu_managed_answers(struct egpu_managed *managed)
+{
+	u16 command;
+
+	pci_read_config_word(managed->pdev, PCI_COMMAND, &command);
+	return !PCI_POSSIBLE_ERROR(command);
+}
+
 /* The function writes no more: it is told to stop, and what is under way ends. */
 static void egpu_managed_stop(struct egpu_managed *managed)
 {
-	pci_clear_master(managed->pdev);
-	if (pci_dev_is_disconnected(managed->pdev))
+	egpu_managed_master(managed, false);
+	if (!egpu_managed_answers(managed))
 		return;
 	if (!pci_wait_for_pending_transaction(managed->pdev))
 		pci_warn(managed->pdev,
@@ -101,9 +120,9 @@ static void egpu_bo_unmap(struct egpu_managed *managed, struct egpu_bo *bo)
 	if (managed->domain)
 		iommu_flush_iotlb_all(managed->domain);
 	if (!managed->mapped)
-		pci_clear_master(managed->pdev);
+		egpu_managed_master(managed, false);
 	else if (!managed->domain)
-		pci_set_master(managed->pdev);
+		egpu_managed_master(managed, true);
 }
 
 /**
@@ -163,6 +182,8 @@ struct drm_gem_object *egpu_bo_alloc(struct drm_device *drm, size_t size)
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&bo->node);
+	/* What the function wrote is not seen by page tables. */
+	bo->shmem.pages_mark_dirty_on_put = true;
 	bo->shmem.base.funcs = &egpu_bo_funcs;
 	return &bo->shmem.base;
 }
@@ -373,41 +394,57 @@ static int egpu_bo_map(struct egpu_managed *managed, struct egpu_bo *bo)
 	bo->bounced = egpu_mapping_is_bounced(managed, sgt);
 	managed->mapped++;
 	if (bo->bounced && bo->flags & DRM_EGPU_BO_COHERENT) {
-		egpu_bo_unmap_sgt(managed, bo);
+		egpu_bo_unmap(managed, bo);
 		return -EOPNOTSUPP;
 	}
-	pci_set_master(managed->pdev);
+	egpu_managed_master(managed, true);
 	return 0;
+}
+
+static struct drm_egpu_segment *egpu_bo_segments(struct egpu_bo *bo)
+{
+	struct drm_egpu_segment *segments;
+	struct scatterlist *sg;
+	int i;
+
+	segments = kvcalloc(bo->segments, sizeof(*segments), GFP_KERNEL);
+	if (!segments)
+		return NULL;
+	for_each_sgtable_dma_sg(bo->mapping, sg, i) {
+		segments[i].address = sg_dma_address(sg);
+		segments[i].length = sg_dma_len(sg);
+	}
+	return segments;
 }
 
 /*
  * Copied out under the lock would fault under it: so what is told is collected
- * first.
+ * first. Return: 1 when it was mapped by this, 0 when it was before.
  */
-static int egpu_bo_segments(struct egpu_managed *managed, struct egpu_bo *bo,
+static int egpu_bo_map_told(struct egpu_managed *managed, struct egpu_bo *bo,
 			    struct drm_egpu_segment **segments, u32 *count)
 {
-	struct scatterlist *sg;
-	int ret, i;
+	bool was;
+	int ret;
 
 	guard(mutex)(&managed->lock);
+	was = bo->mapping;
 	ret = egpu_bo_map(managed, bo);
 	if (ret)
 		return ret;
-	*count = bo->mapping->nents;
-	*segments = kvcalloc(*count, sizeof(**segments), GFP_KERNEL);
-	if (!*segments)
-		return -ENOMEM;
-	for_each_sgtable_dma_sg(bo->mapping, sg, i) {
-		(*segments)[i].address = sg_dma_address(sg);
-		(*segments)[i].length = sg_dma_len(sg);
-	}
-	return 0;
+	*count = bo->segments;
+	*segments = egpu_bo_segments(bo);
+	if (*segments)
+		return !was;
+	if (!was)
+		egpu_bo_unmap(managed, bo);
+	return -ENOMEM;
 }
 
 int egpu_bo_map_ioctl(struct drm_device *drm, void *data,
 		      struct drm_file *file)
 {
+	struct egpu_managed *managed = to_egpu_managed(drm);
 	struct drm_egpu_segment *segments = NULL;
 	struct drm_egpu_bo_map *args = data;
 	struct drm_gem_object *obj;
@@ -419,16 +456,21 @@ int egpu_bo_map_ioctl(struct drm_device *drm, void *data,
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	ret = egpu_bo_segments(to_egpu_managed(drm), to_egpu_bo(obj),
-			       &segments, &count);
-	if (!ret && args->count &&
+	ret = egpu_bo_map_told(managed, to_egpu_bo(obj), &segments, &count);
+	if (ret >= 0 && args->count &&
 	    copy_to_user(u64_to_user_ptr(args->segments), segments,
-			 sizeof(*segments) * min(args->count, count)))
+			 sizeof(*segments) * min(args->count, count))) {
+		if (ret) {
+			guard(mutex)(&managed->lock);
+			egpu_bo_unmap(managed, to_egpu_bo(obj));
+		}
 		ret = -EFAULT;
-	args->count = count;
+	}
+	if (ret >= 0)
+		args->count = count;
 	kvfree(segments);
 	drm_gem_object_put(obj);
-	return ret;
+	return min(ret, 0);
 }
 
 int egpu_bo_unmap_ioctl(struct drm_device *drm, void *data,

@@ -26,6 +26,8 @@ static long egpu_may_begin(struct egpu_port *port)
 		return -ENODEV;
 	if (!port->tracked || port->state == EGPU_STATE_UNTRACKED)
 		return -EOPNOTSUPP;
+	if (test_bit(EGPU_BIT_FORGET, port->pending))
+		return -EBUSY;
 	return port->txn.id ? -EBUSY : 0;
 }
 
@@ -92,10 +94,11 @@ static struct egpu_accept *egpu_accept_read(const struct egpu_detach *detach)
 /* Is there a GPU that can be held? The port is locked. */
 static bool egpu_may_hold(struct egpu_port *port)
 {
-	return port->nr_gated && (port->state == EGPU_STATE_HELD ||
-				  port->state == EGPU_STATE_BINDING ||
-				  port->state == EGPU_STATE_READY ||
-				  port->state == EGPU_STATE_FAULT);
+	return port->nr_gated && !egpu_manages_any(port) &&
+	       (port->state == EGPU_STATE_HELD ||
+		port->state == EGPU_STATE_BINDING ||
+		port->state == EGPU_STATE_READY ||
+		port->state == EGPU_STATE_FAULT);
 }
 
 /* Takes over *@accept when it succeeds. The port is locked. */
@@ -301,7 +304,8 @@ static long egpu_ioctl_manage(struct egpu_reader *reader, union egpu_args *args)
 	ret = egpu_manage_check(manage);
 	if (ret)
 		return ret;
-	if (security_locked_down(LOCKDOWN_PCI_ACCESS))
+	if (manage->flags == EGPU_MANAGE_TAKE &&
+	    security_locked_down(LOCKDOWN_PCI_ACCESS))
 		return -EPERM;
 	pdev = pci_get_domain_bus_and_slot(manage->domain, manage->bus,
 					   manage->devfn);

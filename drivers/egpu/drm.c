@@ -56,6 +56,7 @@ static const struct drm_driver egpu_drm_driver = {
 	.name = EGPU_NAME,
 	.desc = "host memory for a PCI function",
 	EGPU_DRM_DRIVER_DATE
+	EGPU_DRM_DRIVER_PRIME_MMAP
 	.major = 1,
 	.minor = 0,
 	.fops = &egpu_drm_fops,
@@ -82,6 +83,7 @@ static int egpu_managed_setup(struct egpu_managed *managed)
 	if (ret)
 		return ret;
 	pci_clear_master(pdev);
+	pci_save_state(pdev);
 	ret = dma_set_mask_and_coherent(&pdev->dev,
 					DMA_BIT_MASK(managed->bits));
 	if (ret)
@@ -129,16 +131,27 @@ static void egpu_drm_remove(struct pci_dev *pdev)
 	drm_dev_unplug(&managed->drm);
 }
 
-/* A reset takes the mappings' user away, not the mappings. */
+/* After a reset nobody knows what it would do to memory: it has to be given anew. */
 static pci_ers_result_t egpu_drm_error_detected(struct pci_dev *pdev,
 						pci_channel_state_t state)
 {
-	return state == pci_channel_io_normal ? PCI_ERS_RESULT_CAN_RECOVER :
+	if (state == pci_channel_io_normal)
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	egpu_bos_revoke(pci_get_drvdata(pdev));
+	return state == pci_channel_io_frozen ? PCI_ERS_RESULT_NEED_RESET :
 						PCI_ERS_RESULT_DISCONNECT;
+}
+
+static pci_ers_result_t egpu_drm_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
 }
 
 static const struct pci_error_handlers egpu_drm_errors = {
 	.error_detected = egpu_drm_error_detected,
+	.slot_reset = egpu_drm_slot_reset,
 };
 
 static struct pci_driver egpu_drm_pci = {
@@ -155,26 +168,21 @@ bool egpu_drm_has(struct pci_dev *pdev)
 
 /**
  * egpu_drm_ledger() - what a managed function's DMA is like
- * @pdev: the function
- * @function: filled as far as it is known
- *
- * Does not wait: while the function binds or unbinds nothing is told.
+ * @pdev: the function, with its device_lock held
+ * @function: filled
  */
 void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function)
 {
 	struct egpu_managed *managed;
 
-	if (!device_trylock(&pdev->dev))
+	lockdep_assert_held(&pdev->dev.mutex);
+	if (!egpu_drm_has(pdev))
 		return;
-	if (egpu_drm_has(pdev)) {
-		managed = pci_get_drvdata(pdev);
-		function->dma_flags |= EGPU_DMA_MANAGED;
-		function->bo_bytes = atomic64_read(&managed->bo_bytes);
-		function->mapped_bytes = atomic64_read(&managed->mapped_bytes);
-		function->mapped_segments =
-			atomic64_read(&managed->mapped_segments);
-	}
-	device_unlock(&pdev->dev);
+	managed = pci_get_drvdata(pdev);
+	function->dma_flags |= EGPU_DMA_MANAGED;
+	function->bo_bytes = atomic64_read(&managed->bo_bytes);
+	function->mapped_bytes = atomic64_read(&managed->mapped_bytes);
+	function->mapped_segments = atomic64_read(&managed->mapped_segments);
 }
 
 /**

@@ -205,6 +205,7 @@ struct egpu_trained {
  * @limit: LINK: the speed asked for, and for whom
  * @function: MANAGE: which, with a reference
  * @dma_bits: MANAGE: address width of its DMA; 0: back to its own driver
+ * @begun: MANAGE: its job runs, which alone ends it
  */
 struct egpu_transaction {
 	u32 id;
@@ -223,6 +224,7 @@ struct egpu_transaction {
 	struct egpu_limit limit;
 	struct pci_dev *function;
 	u32 dma_bits;
+	bool begun;
 };
 
 /**
@@ -532,6 +534,7 @@ bool egpu_train_arrival(struct egpu_port *port);
 enum egpu_bit egpu_job_manage(struct egpu_port *port);
 u32 egpu_manage_wanted(struct pci_dev *pdev);
 bool egpu_manages_any(struct egpu_port *port);
+bool egpu_manage_has(struct egpu_port *port, struct pci_dev *pdev);
 void egpu_manage_release(struct egpu_port *port);
 void egpu_dma_tell(struct pci_dev *pdev, struct egpu_function *function);
 

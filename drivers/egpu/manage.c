@@ -42,6 +42,16 @@ bool egpu_manages_any(struct egpu_port *port)
 	return false;
 }
 
+/* Is this function egpu's own? The port is not locked. */
+bool egpu_manage_has(struct egpu_port *port, struct pci_dev *pdev)
+{
+	struct egpu_fn *fn;
+
+	guard(mutex)(&port->lock);
+	fn = egpu_fn_find(port, pdev);
+	return fn && fn->manage_bits;
+}
+
 static void egpu_manage_record(struct egpu_port *port, struct pci_dev *pdev,
 			       u32 bits)
 {
@@ -69,7 +79,7 @@ static int egpu_manage_may_take(struct egpu_port *port, struct pci_dev *pdev,
 	*held = fn->hold;
 	if (pdev->is_virtfn)
 		return -EOPNOTSUPP;
-	return fn->bound || fn->busy_since ? -EBUSY : 0;
+	return fn->bound || fn->busy_since || fn->manage_bits ? -EBUSY : 0;
 }
 
 /* Bound to what its override says; 0, or why not. */
@@ -120,13 +130,15 @@ static int egpu_manage_take(struct egpu_port *port, struct pci_dev *pdev,
 	return ret;
 }
 
+/* By the record: root may have unbound it meanwhile. */
 static int egpu_manage_return(struct egpu_port *port, struct pci_dev *pdev)
 {
-	if (!egpu_drm_has(pdev))
+	if (!egpu_manage_has(port, pdev) && !egpu_drm_has(pdev))
 		return -ENODEV;
 	egpu_manage_record(port, pdev, 0);
 	egpu_override_clear_if(pdev, EGPU_DRM_NAME);
-	device_release_driver(&pdev->dev);
+	if (egpu_drm_has(pdev))
+		device_release_driver(&pdev->dev);
 	if (device_attach(&pdev->dev) < 0)
 		pci_warn(pdev, "egpu: no driver could be bound\n");
 	return 0;
@@ -135,15 +147,18 @@ static int egpu_manage_return(struct egpu_port *port, struct pci_dev *pdev)
 /**
  * egpu_job_manage() - FUNCTION_MANAGE: the transaction's work
  * @port: the port
+ *
+ * What it binds moves the port's state meanwhile, so it tells the end itself.
  */
 enum egpu_bit egpu_job_manage(struct egpu_port *port)
 {
 	struct pci_dev *pdev;
 	int ret = -ENODEV;
-	u32 bits;
+	u32 bits, id;
 
 	egpu_step_set(port, EGPU_STEP_MANAGE);
 	scoped_guard(mutex, &port->lock) {
+		id = port->txn.id;
 		pdev = pci_dev_get(port->txn.function);
 		bits = port->txn.dma_bits;
 	}
@@ -151,8 +166,10 @@ enum egpu_bit egpu_job_manage(struct egpu_port *port)
 		ret = bits ? egpu_manage_take(port, pdev, bits) :
 			     egpu_manage_return(port, pdev);
 	pci_dev_put(pdev);
-	egpu_job_result(port, -ret, ret ? EGPU_REASON_NOT_MANAGED :
-					  EGPU_REASON_NONE);
+	guard(mutex)(&port->lock);
+	if (port->txn.id == id)
+		egpu_transaction_end(port, -ret, ret ? EGPU_REASON_NOT_MANAGED :
+							EGPU_REASON_NONE);
 	return EGPU_BIT_MANAGED;
 }
 
@@ -172,10 +189,18 @@ void egpu_manage_release(struct egpu_port *port)
 		egpu_manage_return(port, managed->pdev[i]);
 }
 
+/*
+ * The domain stays while a driver has the device that leaves DMA to the kernel;
+ * else VFIO, or a write to the group's type, may replace it.
+ */
 static u32 egpu_iommu_of(struct device *dev)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct device_driver *drv = dev->driver;
+	struct iommu_domain *domain;
 
+	if (!drv || to_pci_driver(drv)->driver_managed_dma)
+		return EGPU_IOMMU_UNKNOWN;
+	domain = iommu_get_domain_for_dev(dev);
 	if (!domain)
 		return EGPU_IOMMU_NONE;
 	switch (domain->type) {
@@ -205,7 +230,7 @@ static u32 egpu_iommu_group_of(struct device *dev)
 static bool egpu_dma_bounces(struct pci_dev *pdev, u32 iommu)
 {
 	if (iommu != EGPU_IOMMU_NONE && iommu != EGPU_IOMMU_IDENTITY)
-		return pdev->untrusted;
+		return pdev->untrusted && iommu != EGPU_IOMMU_UNKNOWN;
 	return dma_get_mask(&pdev->dev) < dma_get_required_mask(&pdev->dev);
 }
 
@@ -214,11 +239,15 @@ static bool egpu_dma_bounces(struct pci_dev *pdev, u32 iommu)
  * @pdev: the function
  * @function: filled
  *
- * Memory only: the function is not asked.
+ * Memory only: the function is not asked. Does not wait: while the function binds
+ * or unbinds little is told.
  */
 void egpu_dma_tell(struct pci_dev *pdev, struct egpu_function *function)
 {
 	function->iommu_group = egpu_iommu_group_of(&pdev->dev);
+	function->iommu = EGPU_IOMMU_UNKNOWN;
+	if (!device_trylock(&pdev->dev))
+		return;
 	function->iommu = egpu_iommu_of(&pdev->dev);
 	function->dma_bits = fls64(dma_get_mask(&pdev->dev));
 	if (egpu_dma_bounces(pdev, function->iommu))
@@ -226,4 +255,5 @@ void egpu_dma_tell(struct pci_dev *pdev, struct egpu_function *function)
 	if (pdev->is_busmaster)
 		function->dma_flags |= EGPU_DMA_MASTER;
 	egpu_drm_ledger(pdev, function);
+	device_unlock(&pdev->dev);
 }

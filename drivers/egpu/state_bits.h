@@ -96,7 +96,7 @@ enum egpu_bit {
 	X(ABSENT, "the transaction ends: nothing is there") \
 	X(HOLD, "unbound as asked; the transaction ends well") \
 	X(TRAIN, "job: operate the link") \
-	X(LINKED, "the transaction ends as the job says") \
+	X(LINKED, "a link operation's transaction ends as the job says") \
 	X(MANAGE, "job: give a function to egpu, or back")
 
 enum egpu_action {

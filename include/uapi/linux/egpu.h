@@ -446,7 +446,9 @@ struct egpu_bar {
  * @EGPU_IOMMU_STRICT: translation; what is unmapped is out of reach at once
  * @EGPU_IOMMU_LAZY: translation; what is unmapped stays in reach for some ms,
  *	but for bos, whose unmapping waits
- * @EGPU_IOMMU_OTHER: a domain that somebody else made, as VFIO does
+ * @EGPU_IOMMU_OTHER: a domain of another kind
+ * @EGPU_IOMMU_UNKNOWN: it has no driver, one that makes its own domain (VFIO), or
+ *	is being bound; the group's type in sysfs says more
  */
 enum egpu_iommu {
 	EGPU_IOMMU_NONE = 0,
@@ -454,6 +456,7 @@ enum egpu_iommu {
 	EGPU_IOMMU_STRICT,
 	EGPU_IOMMU_LAZY,
 	EGPU_IOMMU_OTHER,
+	EGPU_IOMMU_UNKNOWN,
 };
 
 #define EGPU_NO_IOMMU_GROUP	0xffffffffU
