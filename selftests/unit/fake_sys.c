@@ -225,7 +225,7 @@ static void function(struct json_object *o, struct egpu_function *f)
 	f->class = (uint32_t)number(o, "class");
 	f->flags = (uint32_t)number(o, "flags");
 	f->generation = 4;
-	f->iommu = by_name(egpu_iommu_name, text(o, "iommu"), 5);
+	f->iommu = by_name(egpu_iommu_name, text(o, "iommu"), 6);
 	f->iommu_group = get(o, "group") ? (uint32_t)number(o, "group") :
 					   EGPU_NO_IOMMU_GROUP;
 	f->dma_bits = (uint32_t)number(o, "dma_bits");

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "dma.h"
 
 #define DMA_BITS	32	/* what the kernel assumes, too */
 
@@ -281,7 +281,7 @@ static enum exit_code report(const struct assign *assign)
 	    f->dma_bits);
 	tell_nodes(assign);
 	say(assign->ctl, ".\n");
-	if (f->iommu == EGPU_IOMMU_NONE || f->iommu == EGPU_IOMMU_IDENTITY)
+	if (!egpu_translated(f))
 		say(assign->ctl, "No IOMMU keeps it off memory: mapping needs the module parameter unsafe_dma.\n");
 	return EXIT_DONE;
 }

@@ -403,6 +403,8 @@ int view_idle(const struct view *view);
 bool view_is_occupied(const struct egpu_port_info *info);
 /* Return: false: there is no GPU. */
 bool view_key(const struct view *view, struct learned_key *key);
+/* A GPU, what belongs to it, or what was given to egpu: not another device. */
+bool may_go(const struct egpu_function *function);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);

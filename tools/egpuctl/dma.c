@@ -15,8 +15,10 @@ struct json_object *dma_json(const struct egpu_function *f)
 {
 	struct json_object *o = json_object_new_object();
 	bool managed = f->dma_flags & EGPU_DMA_MANAGED;
+	uint32_t kind = egpu_iommu_kind(f);
 
-	put_text(o, "iommu", egpu_iommu_name(f->iommu));
+	put_text(o, "iommu", kind == EGPU_IOMMU_UNKNOWN ? NULL :
+						   egpu_iommu_name(kind));
 	put(o, "group", f->iommu_group == EGPU_NO_IOMMU_GROUP ? NULL :
 	    json_object_new_int64(f->iommu_group));
 	put(o, "dma_bits", f->dma_bits ? json_object_new_int64(f->dma_bits) :
@@ -43,18 +45,20 @@ void dma_iommu_text(const struct egpu_function *f, char *buf, size_t size)
 		[EGPU_IOMMU_STRICT] = "translates, strict",
 		[EGPU_IOMMU_LAZY] = "translates, lazy",
 		[EGPU_IOMMU_OTHER] = "a domain of VFIO's or the like",
+		[EGPU_IOMMU_UNKNOWN] = "not known",
 	};
+	uint32_t kind = egpu_iommu_kind(f);
 	char group[24] = "";
 
 	if (f->iommu_group != EGPU_NO_IOMMU_GROUP)
 		snprintf(group, sizeof(group), ", group %u", f->iommu_group);
-	snprintf(buf, size, "%s%s", f->iommu < ARRAY_SIZE(words) ?
-		 words[f->iommu] : "unknown", group);
+	snprintf(buf, size, "%s%s", kind < ARRAY_SIZE(words) ?
+		 words[kind] : "unknown", group);
 }
 
 void dma_width_text(const struct egpu_function *f, char *buf, size_t size)
 {
-	char bits[24] = "no width set";
+	char bits[24] = "width not known";
 
 	if (f->dma_bits)
 		snprintf(bits, sizeof(bits), "%u bits", f->dma_bits);
@@ -81,9 +85,12 @@ const char *dma_revoked_text(const struct egpu_function *f)
 /* Nothing translates. */
 static void open_text(const struct egpu_function *f, char *buf, size_t size)
 {
-	const char *who = f->iommu == EGPU_IOMMU_IDENTITY ?
+	uint32_t kind = egpu_iommu_kind(f);
+	const char *who = kind == EGPU_IOMMU_IDENTITY ?
 			  "The IOMMU lets it through" :
-			  "Nothing stands between it and memory";
+			  kind == EGPU_IOMMU_NONE ?
+			  "Nothing stands between it and memory" :
+			  "What stands between it and memory is not known";
 	char reach[48] = "everything";
 
 	if (f->dma_bits && f->dma_bits < 64)
@@ -104,14 +111,14 @@ static void open_text(const struct egpu_function *f, char *buf, size_t size)
 static void translated_text(const struct egpu_function *f, char *buf,
 			    size_t size)
 {
-	if (f->iommu == EGPU_IOMMU_OTHER)
+	if (egpu_iommu_kind(f) == EGPU_IOMMU_OTHER)
 		snprintf(buf, size, "It reaches what %s gives it, and nothing else.",
 			 has_driver(f) ? f->driver : "the owner of its group");
 	else if (f->dma_flags & EGPU_DMA_MANAGED)
 		snprintf(buf, size, "It reaches what is mapped, and nothing else; unmapping ends that at once.");
 	else if (!has_driver(f))
 		snprintf(buf, size, "It has no driver: nothing is mapped, so it reaches nothing.");
-	else if (f->iommu == EGPU_IOMMU_STRICT)
+	else if (egpu_iommu_kind(f) == EGPU_IOMMU_STRICT)
 		snprintf(buf, size, "It reaches what %s maps, and nothing else; unmapping ends that at once.",
 			 f->driver);
 	else
@@ -140,13 +147,15 @@ void dma_speed(const struct egpu_function *f, char *buf, size_t size)
 	if (!egpu_translated(f) && (f->dma_flags & EGPU_DMA_BOUNCES))
 		snprintf(buf, size, "Memory above its %u bits is copied (bounce buffers): slow.",
 			 f->dma_bits);
+	else if (egpu_iommu_kind(f) == EGPU_IOMMU_UNKNOWN)
+		snprintf(buf, size, "Not known.");
 	else if (!egpu_translated(f))
 		snprintf(buf, size, managed ?
 			 "Mapping costs nothing; unmapping pauses its bus mastering." :
 			 "Mapping and unmapping cost nothing.");
-	else if (f->iommu == EGPU_IOMMU_OTHER)
+	else if (egpu_iommu_kind(f) == EGPU_IOMMU_OTHER)
 		snprintf(buf, size, "As fast as whoever made the domain maps.");
-	else if (managed || f->iommu == EGPU_IOMMU_STRICT)
+	else if (managed || egpu_iommu_kind(f) == EGPU_IOMMU_STRICT)
 		snprintf(buf, size, "Each unmapping waits for the IOMMU: map once, use often.%s",
 			 f->dma_flags & EGPU_DMA_BOUNCES ?
 			 " Parts of pages are copied (bounce buffers)." : "");

@@ -263,8 +263,8 @@ static void put_full(struct json_object *o, const struct view *view)
 	}
 	put(o, "ports_below", below);
 	for (i = 0; i < view->nr_functions; i++)
-		json_object_array_add(view->functions[i].flags &
-				      EGPU_FUNCTION_GATED ? functions : others,
+		json_object_array_add(may_go(&view->functions[i]) ?
+				      functions : others,
 				      function_json(&view->functions[i],
 						    view->dma));
 	for (i = 0; i < view->nr_listed; i++)

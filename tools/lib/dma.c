@@ -16,10 +16,45 @@
 
 #define MAX_CLIENTS	64
 
+/* As Documentation/ABI/testing/sysfs-kernel-iommu_groups names them. */
+static uint32_t kind_of_group(uint32_t group)
+{
+	static const struct {
+		const char *type;
+		uint32_t kind;
+	} types[] = {
+		{ "identity", EGPU_IOMMU_IDENTITY },
+		{ "DMA", EGPU_IOMMU_STRICT }, { "DMA-FQ", EGPU_IOMMU_LAZY },
+	};
+	char *text = egpu_read(egpu_roots.sysfs, "kernel/iommu_groups/%u/type",
+			       group);
+	uint32_t kind = EGPU_IOMMU_UNKNOWN;
+	size_t i;
+
+	for (i = 0; text && i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(text, types[i].type))
+			kind = types[i].kind;
+	free(text);
+	return kind;
+}
+
+uint32_t egpu_iommu_kind(const struct egpu_function *function)
+{
+	if (function->iommu != EGPU_IOMMU_UNKNOWN)
+		return function->iommu;
+	if (!strncmp(function->driver, "vfio", 4))
+		return EGPU_IOMMU_OTHER;
+	if (function->iommu_group == EGPU_NO_IOMMU_GROUP)
+		return EGPU_IOMMU_NONE;
+	return kind_of_group(function->iommu_group);
+}
+
 bool egpu_translated(const struct egpu_function *function)
 {
-	return function->iommu != EGPU_IOMMU_NONE &&
-	       function->iommu != EGPU_IOMMU_IDENTITY;
+	uint32_t kind = egpu_iommu_kind(function);
+
+	return kind == EGPU_IOMMU_STRICT || kind == EGPU_IOMMU_LAZY ||
+	       kind == EGPU_IOMMU_OTHER;
 }
 
 enum egpu_revocation egpu_revocation(const struct egpu_function *function)

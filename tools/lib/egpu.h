@@ -638,7 +638,8 @@ struct egpu_place {
  * @pid: in the caller's namespace, 0 when it has none there
  * @uid: user id
  * @start_time: ns of CLOCK_BOOTTIME; exact when @in_kernel, else in ticks
- * @comm: its name
+ * @comm: its name; of other devices that have its memory, which is one entry
+ *	with pid 0 and of kind EGPU_USER_IMPORTER: "importers"
  * @kinds: EGPU_HOLDS_*
  * @nodes: what it holds, names
  * @nr_nodes: how many

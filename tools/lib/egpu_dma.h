@@ -26,6 +26,17 @@ enum egpu_revocation egpu_revocation(const struct egpu_function *function);
 /* egpu_revocation_name() - NULL: by nobody */
 const char *egpu_revocation_name(enum egpu_revocation revocation);
 
+/**
+ * egpu_iommu_kind() - what stands between a function and memory
+ * @function: which
+ *
+ * What the module cannot tell, for want of a driver, is what the IOMMU group's
+ * type says a driver would get; of VFIO's it is EGPU_IOMMU_OTHER.
+ *
+ * Return: enum egpu_iommu, EGPU_IOMMU_UNKNOWN.
+ */
+uint32_t egpu_iommu_kind(const struct egpu_function *function);
+
 /* egpu_translated() - does it reach what is mapped, and nothing else */
 bool egpu_translated(const struct egpu_function *function);
 

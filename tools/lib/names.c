@@ -142,6 +142,7 @@ const char *egpu_user_kind_name(uint32_t kind)
 		[EGPU_USER_AUX] = "aux",
 		[EGPU_USER_FB] = "fb",
 		[EGPU_USER_BLOCK] = "block",
+		[EGPU_USER_IMPORTER] = "importer",
 	};
 
 	return NAME_OF(names, kind);
@@ -155,6 +156,7 @@ const char *egpu_iommu_name(uint32_t iommu)
 		[EGPU_IOMMU_STRICT] = "strict",
 		[EGPU_IOMMU_LAZY] = "lazy",
 		[EGPU_IOMMU_OTHER] = "other",
+		[EGPU_IOMMU_UNKNOWN] = "unknown",
 	};
 
 	return NAME_OF(names, iommu);
