@@ -11,6 +11,8 @@
 #include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -24,14 +26,44 @@
 
 #define EGPU_BO_SIZE_MAX	BIT_ULL(39)	/* more pages fit no array */
 
+/*
+ * RLIMIT_MEMLOCK is for all pages of a user. As mm_account_pinned_pages(), which
+ * counts two pages more than there are.
+ */
+static int egpu_bo_charge(struct egpu_bo *bo)
+{
+	long pages = bo->shmem.base.size >> PAGE_SHIFT, was;
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct user_struct *user = current_user();
+
+	if (capable(CAP_IPC_LOCK))
+		return 0;
+	was = atomic_long_read(&user->locked_vm);
+	do {
+		if (was + pages > limit)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &was, was + pages));
+	bo->payer = get_uid(user);
+	return 0;
+}
+
+static void egpu_bo_discharge(struct egpu_bo *bo)
+{
+	if (!bo->payer)
+		return;
+	atomic_long_sub(bo->shmem.base.size >> PAGE_SHIFT,
+			&bo->payer->locked_vm);
+	free_uid(bo->payer);
+	bo->payer = NULL;
+}
+
 static void egpu_bo_unpin(struct egpu_bo *bo)
 {
 	if (!bo->pinned)
 		return;
 	bo->pinned = false;
 	drm_gem_shmem_unpin(&bo->shmem);
-	mm_unaccount_pinned_pages(&bo->charge);
-	memset(&bo->charge, 0, sizeof(bo->charge));
+	egpu_bo_discharge(bo);
 }
 
 /* Charged first, so that nobody pins more than the limit even for a moment. */
@@ -39,16 +71,15 @@ static int egpu_bo_pin(struct egpu_bo *bo)
 {
 	int ret;
 
-	ret = mm_account_pinned_pages(&bo->charge, bo->shmem.base.size);
+	ret = egpu_bo_charge(bo);
 	if (ret)
-		return -ENOMEM;
+		return ret;
 	ret = drm_gem_shmem_pin(&bo->shmem);
 	if (!ret) {
 		bo->pinned = true;
 		return 0;
 	}
-	mm_unaccount_pinned_pages(&bo->charge);
-	memset(&bo->charge, 0, sizeof(bo->charge));
+	egpu_bo_discharge(bo);
 	return ret;
 }
 
@@ -299,7 +330,7 @@ static void egpu_bo_tell(struct egpu_managed *managed, struct egpu_bo *bo,
 	info->size = bo->shmem.base.size;
 	info->segments = bo->mapping ? bo->mapping->nents : 0;
 	info->revocation = egpu_managed_revocation(managed);
-	info->charged = (u64)bo->charge.num_pg << PAGE_SHIFT;
+	info->charged = bo->payer ? bo->shmem.base.size : 0;
 	info->dma_bits = managed->bits;
 }
 

@@ -8,7 +8,6 @@
 
 #include <linux/mutex.h>
 #include <linux/pci.h>
-#include <linux/skbuff.h>
 
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
@@ -50,7 +49,7 @@ struct egpu_managed {
  * @node: in egpu_managed.bos; empty: it was never finished
  * @flags: DRM_EGPU_BO_COHERENT
  * @pinned: its pages are pinned and charged
- * @charge: to whom
+ * @payer: to whom; NULL: to nobody
  * @mapping: NULL: not mapped
  * @segments: of it; read without the lock, too
  * @bounced: CPU and function do not see the same without being told
@@ -62,7 +61,7 @@ struct egpu_bo {
 	struct list_head node;
 	u32 flags;
 	bool pinned;
-	struct mmpin charge;
+	struct user_struct *payer;
 	struct sg_table *mapping;
 	u32 segments;
 	bool bounced;
