@@ -209,7 +209,8 @@ bool view_is_stuck(const struct view *view)
 
 	return info->step_driver[0] && info->step_since_ns &&
 	       (info->step == EGPU_STEP_PROBE ||
-		info->step == EGPU_STEP_REMOVE) &&
+		info->step == EGPU_STEP_REMOVE ||
+		info->step == EGPU_STEP_MANAGE) &&
 	       monotonic_ns() - info->step_since_ns > STUCK_NS;
 }
 
