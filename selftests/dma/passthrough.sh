@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# vm: own-boot --qemu "-device intel-iommu,intremap=off" --append "iomem=relaxed intel_iommu=on iommu=pt" --device edu,id=edu0,bus=rp0,dma_mask=0xffffffffffffffff
+# vm: own-boot --qemu "-device intel-iommu,intremap=off" --append "iomem=relaxed intel_iommu=on iommu.passthrough=1" --device edu,id=edu0,bus=rp0,dma_mask=0xffffffffffffffff
 # Real DMA, and an IOMMU that lets everything through.
 
 # shellcheck source=selftests/dma/lib/untranslated.sh
