@@ -9,6 +9,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
@@ -248,6 +249,8 @@ int egpu_bo_create_ioctl(struct drm_device *drm, void *data,
 	if (args->flags & ~DRM_EGPU_BO_COHERENT || !args->size ||
 	    args->size > EGPU_BO_SIZE_MAX || args->size > SIZE_MAX - PAGE_SIZE)
 		return -EINVAL;
+	if (PAGE_ALIGN(args->size) >> PAGE_SHIFT > totalram_pages())
+		return -ENOMEM;
 	shmem = drm_gem_shmem_create(drm, PAGE_ALIGN(args->size));
 	if (IS_ERR(shmem))
 		return PTR_ERR(shmem);
@@ -394,6 +397,29 @@ static struct sg_table *egpu_mapping_create(struct device *dev,
 	return ERR_PTR(ret);
 }
 
+/*
+ * Without translation what lies too high for the function is copied, if the
+ * kernel has room for copies (below 4 GiB is all that is known of where).
+ * Mapping what can be neither reached nor copied is a warning in its log.
+ */
+static bool egpu_bo_is_reachable(struct egpu_managed *managed,
+				 struct egpu_bo *bo)
+{
+	size_t i, pages = bo->shmem.base.size >> PAGE_SHIFT;
+	struct device *dev = &managed->pdev->dev;
+	phys_addr_t page;
+
+	if (managed->domain || (managed->bits >= 32 &&
+				dma_max_mapping_size(dev) != SIZE_MAX))
+		return true;
+	for (i = 0; i < pages; i++) {
+		page = page_to_phys(bo->shmem.pages[i]);
+		if (page + PAGE_SIZE - 1 > DMA_BIT_MASK(managed->bits))
+			return false;
+	}
+	return true;
+}
+
 /* Without translation nothing but the function's obedience keeps it off. */
 static bool egpu_map_is_allowed(struct egpu_managed *managed)
 {
@@ -415,7 +441,8 @@ static int egpu_bo_map(struct egpu_managed *managed, struct egpu_bo *bo)
 		return 0;
 	if (!egpu_map_is_allowed(managed))
 		return -EPERM;
-	if (bo->shmem.base.size - 1 > DMA_BIT_MASK(managed->bits))
+	if (bo->shmem.base.size - 1 > DMA_BIT_MASK(managed->bits) ||
+	    !egpu_bo_is_reachable(managed, bo))
 		return -EIO;
 	sgt = egpu_mapping_create(dev, bo);
 	if (IS_ERR(sgt))
