@@ -52,7 +52,7 @@ static enum exit_code no_port_above(struct ctl *ctl, const char *word)
 		    "%s is below no port that can be tracked", word);
 }
 
-static enum exit_code not_tracked(struct assign *assign, const char *word)
+static enum exit_code not_tracked(struct assign *assign)
 {
 	struct egpu_address a = egpu_port_address(&assign->port);
 	char address[EGPU_ADDRESS_LEN], hint[64];
@@ -60,7 +60,7 @@ static enum exit_code not_tracked(struct assign *assign, const char *word)
 	snprintf(hint, sizeof(hint), "egpuctl track %s",
 		 egpu_address_format(&a, address));
 	return fail(assign->ctl, EXIT_UNSUPPORTED, hint, &assign->port,
-		    "the port above %s is not tracked", word);
+		    "port %u is not tracked", assign->port.port);
 }
 
 /* Several functions, none of which was named. */
@@ -122,7 +122,7 @@ static enum exit_code find_function(struct assign *assign, const char *word)
 	if (ret < 0)
 		return fail_errno(ctl, ret, word, NULL);
 	if (!(assign->port.flags & EGPU_PORT_TRACKED))
-		return not_tracked(assign, word);
+		return not_tracked(assign);
 	count = egpu_functions(ctl->egpu, assign->port.port, &functions);
 	if (count < 0)
 		return fail_errno(ctl, count, word, &assign->port);
@@ -282,7 +282,9 @@ static enum exit_code report(const struct assign *assign)
 	tell_nodes(assign);
 	say(assign->ctl, ".\n");
 	if (!egpu_translated(f))
-		say(assign->ctl, "No IOMMU keeps it off memory: mapping needs the module parameter unsafe_dma.\n");
+		say(assign->ctl, "No IOMMU keeps it off memory: %s.\n",
+		    egpu_unsafe_dma() == 1 ? "unsafe_dma is on" :
+		    "mapping needs the module parameter unsafe_dma");
 	return EXIT_DONE;
 }
 
