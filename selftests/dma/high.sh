@@ -113,7 +113,7 @@ of_28_bits() {
 	master "$FN" off
 }
 
-prove -t 120 big "1 GiB can be had, mapped, and given back"
+prove -l -t 240 big "1 GiB can be had, mapped, and given back"
 big() {
 	FN=$(function_of rp0)
 	take "$FN"

@@ -38,7 +38,7 @@ client() {
 _answer() {
 	printf '%s\n' "${*:2}" >&"${TO[$1]}"
 	out=
-	read -r -t $((20 * ${VM_SLOW:-1})) -u "${FROM[$1]}" out || out=silence
+	read -r -t $((60 * ${VM_SLOW:-1})) -u "${FROM[$1]}" out || out=silence
 }
 
 # ask NAME WORD…: it does so; what it says is in $out
@@ -61,7 +61,7 @@ begin() {
 }
 
 answered() {
-	read -r -t $((20 * ${VM_SLOW:-1})) -u "${FROM[$1]}" out
+	read -r -t $((60 * ${VM_SLOW:-1})) -u "${FROM[$1]}" out
 	like "$out" "^ok" "$1"
 }
 
