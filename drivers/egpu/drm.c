@@ -31,18 +31,29 @@ static const struct drm_ioctl_desc egpu_drm_ioctls[] = {
 };
 
 /* The keys of Documentation/gpu/drm-usage-stats.rst, and two of our own. */
-static void egpu_drm_show_fdinfo(struct seq_file *seq, struct file *filp)
+static void egpu_drm_show_fdinfo(struct seq_file *seq, struct file *opened)
 {
-	struct drm_file *file = filp->private_data;
+	struct drm_file *file = opened->private_data;
 	struct egpu_managed *managed = to_egpu_managed(file->minor->dev);
 	u64 bytes = 0, mapped = 0, segments = 0;
 
 	egpu_bos_count(file, &bytes, &mapped, &segments);
 	seq_printf(seq, "drm-driver:\t%s\n", EGPU_NAME);
+	seq_printf(seq, "drm-client-id:\t%lu\n",
+		   (unsigned long)file->driver_priv);
 	seq_printf(seq, "drm-pdev:\t%s\n", managed->drm.unique ?: "");
 	seq_printf(seq, "drm-total-system:\t%llu KiB\n", bytes / 1024);
 	seq_printf(seq, "egpu-mapped:\t%llu KiB\n", mapped / 1024);
 	seq_printf(seq, "egpu-segments:\t%llu\n", segments);
+}
+
+/* Each open file has a number; older kernels' DRM gives none. */
+static int egpu_drm_open(struct drm_device *drm, struct drm_file *file)
+{
+	static atomic_long_t last;
+
+	file->driver_priv = (void *)atomic_long_inc_return(&last);
+	return 0;
 }
 
 static const struct file_operations egpu_drm_fops = {
@@ -59,6 +70,7 @@ static const struct drm_driver egpu_drm_driver = {
 	EGPU_DRM_DRIVER_PRIME_MMAP
 	.major = 1,
 	.minor = 0,
+	.open = egpu_drm_open,
 	.fops = &egpu_drm_fops,
 	.ioctls = egpu_drm_ioctls,
 	.num_ioctls = ARRAY_SIZE(egpu_drm_ioctls),
