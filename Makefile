@@ -43,10 +43,11 @@ test-programs: ## the selftests' own programs, build/selftests
 		$(MAKE) --no-print-directory -C "$$dir" O=$(O); \
 	done
 
-tools: ## build/bin/egpuctl
+tools: ## build/bin/egpuctl, build/samples
 	@tools/setup --check tools
 	+@$(MAKE) --no-print-directory -C tools/lib O=$(O)
 	+@$(MAKE) --no-print-directory -C tools/egpuctl O=$(O)
+	+@$(MAKE) --no-print-directory -C tools/samples O=$(O)
 
 install: install-module install-tools ## install both (PREFIX=, DESTDIR=)
 

@@ -23,11 +23,27 @@ static bool egpu_txn_is_link(struct egpu_port *port)
 	return port->txn.kind == EGPU_TRANSACTION_LINK;
 }
 
+static bool egpu_txn_is_manage(struct egpu_port *port)
+{
+	return port->txn.kind == EGPU_TRANSACTION_MANAGE;
+}
+
 /* A link operation that something else comes before has its turn afterwards. */
 static void egpu_link_later(struct egpu_port *port)
 {
 	if (egpu_txn_is_link(port))
 		set_bit(EGPU_BIT_LINK, port->pending);
+	if (egpu_txn_is_manage(port) && !port->txn.begun)
+		set_bit(EGPU_BIT_MANAGE, port->pending);
+}
+
+/* Its turn has not come yet: what ended was not asked for by it. */
+static bool egpu_txn_waits(struct egpu_port *port)
+{
+	return (egpu_txn_is_link(port) &&
+		test_bit(EGPU_BIT_LINK, port->pending)) ||
+	       (egpu_txn_is_manage(port) &&
+		test_bit(EGPU_BIT_MANAGE, port->pending));
 }
 
 static void egpu_act_check(struct egpu_port *port)
@@ -91,7 +107,7 @@ static void egpu_act_waiting(struct egpu_port *port)
 	port->admit = false;
 	egpu_event_state(port, port->state, port->state);
 	if (port->txn.kind != EGPU_TRANSACTION_DETACH &&
-	    !egpu_txn_is_link(port))
+	    !egpu_txn_is_link(port) && !egpu_txn_is_manage(port))
 		egpu_transaction_end(port, EIO, port->reason);
 }
 
@@ -156,6 +172,8 @@ static void egpu_act_ready(struct egpu_port *port)
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
 	if (egpu_txn_is_link(port)) {
 		egpu_job_drop(port);
+		egpu_link_later(port);
+	} else if (egpu_txn_is_manage(port)) {
 		egpu_link_later(port);
 	} else if (port->txn.kind != EGPU_TRANSACTION_DETACH) {
 		egpu_transaction_end(port, 0, EGPU_REASON_NONE);
@@ -273,7 +291,10 @@ static void egpu_act_refuse(struct egpu_port *port)
 
 static void egpu_act_cancel(struct egpu_port *port)
 {
-	if (egpu_txn_is_link(port) && !test_bit(EGPU_BIT_LINK, port->pending))
+	/* Its job tells the end, which may be that it was done. */
+	if (egpu_txn_is_manage(port) && port->txn.begun)
+		return;
+	if (egpu_txn_is_link(port) && !egpu_txn_waits(port))
 		egpu_job_drop(port);
 	egpu_drain_stop(port);
 	egpu_transaction_end(port, ECANCELED, EGPU_REASON_CANCELLED);
@@ -402,6 +423,8 @@ static void egpu_act_reset(struct egpu_port *port)
 static void egpu_act_fail(struct egpu_port *port)
 {
 	egpu_drain_stop(port);
+	if (egpu_txn_waits(port))
+		return;
 	egpu_transaction_end(port, port->job_error ?: EIO, port->job_reason);
 }
 
@@ -412,6 +435,8 @@ static void egpu_act_cancel_job(struct egpu_port *port)
 
 static void egpu_act_succeed(struct egpu_port *port)
 {
+	if (egpu_txn_waits(port))
+		return;
 	egpu_transaction_end(port, 0, port->reason);
 }
 
@@ -439,12 +464,19 @@ static void egpu_act_train(struct egpu_port *port)
 	egpu_job_start(port, EGPU_JOB_LINK);
 }
 
+static void egpu_act_manage(struct egpu_port *port)
+{
+	port->txn.begun = true;
+	egpu_job_start(port, EGPU_JOB_MANAGE);
+}
+
 /* The state's reason is what it was. */
 static void egpu_act_linked(struct egpu_port *port)
 {
 	if (port->txn.ready)
 		egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
-	egpu_transaction_end(port, port->job_error, port->job_reason);
+	if (egpu_txn_is_link(port))
+		egpu_transaction_end(port, port->job_error, port->job_reason);
 	/* What appeared meanwhile was not looked at. */
 	if (!port->scanned)
 		egpu_job_start(port, EGPU_JOB_SCAN);
@@ -490,6 +522,7 @@ static void (* const egpu_actions[EGPU_ACT_COUNT])(struct egpu_port *port) = {
 	[EGPU_ACT_HOLD] = egpu_act_hold,
 	[EGPU_ACT_TRAIN] = egpu_act_train,
 	[EGPU_ACT_LINKED] = egpu_act_linked,
+	[EGPU_ACT_MANAGE] = egpu_act_manage,
 };
 
 /**

@@ -25,8 +25,7 @@ bool egpu_bus_is_ours(struct device_driver *drv)
  * The port that has a record of @pdev, locked and with a reference. Not by
  * egpu_port_for(): what is tracked may have changed since it was recorded.
  */
-static struct egpu_port *egpu_bus_lock(struct pci_dev *pdev,
-				       struct egpu_fn **fn)
+struct egpu_port *egpu_bus_lock(struct pci_dev *pdev, struct egpu_fn **fn)
 {
 	struct pci_dev *above = pdev;
 	struct egpu_port *port;
@@ -45,7 +44,7 @@ static struct egpu_port *egpu_bus_lock(struct pci_dev *pdev,
 	return NULL;
 }
 
-static void egpu_bus_unlock(struct egpu_port *port)
+void egpu_bus_unlock(struct egpu_port *port)
 {
 	mutex_unlock(&port->lock);
 	egpu_port_put(port);
@@ -92,10 +91,14 @@ bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev)
  */
 bool egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev)
 {
-	int ret = egpu_override_claim(pdev, EGPU_NAME);
-	bool ours = !ret || egpu_override_matches(pdev, EGPU_NAME);
 	struct egpu_fn *fn;
-	bool new;
+	bool ours, new;
+	int ret;
+
+	if (egpu_manage_has(port, pdev))
+		return false;
+	ret = egpu_override_claim(pdev, EGPU_NAME);
+	ours = !ret || egpu_override_matches(pdev, EGPU_NAME);
 
 	mutex_lock(&port->lock);
 	fn = egpu_fn_find(port, pdev);
@@ -236,9 +239,11 @@ static void egpu_bus_bound(struct pci_dev *pdev)
 	fn->bound = true;
 	fn->probe_failed = false;
 	strscpy(fn->driver, drv->name, sizeof(fn->driver));
+	if (!egpu_drm_has(pdev))
+		fn->manage_bits = 0;
 	if (fn->hold) {	/* by an override that replaced ours */
 		fn->hold = false;
-		fn->override = true;
+		fn->override = !fn->manage_bits;
 	}
 	egpu_event_function(port, EGPU_EVENT_BOUND, pdev, drv->name);
 	if (fn->gated && !egpu_port_holds_any(port))

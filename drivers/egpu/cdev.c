@@ -26,6 +26,8 @@ static long egpu_may_begin(struct egpu_port *port)
 		return -ENODEV;
 	if (!port->tracked || port->state == EGPU_STATE_UNTRACKED)
 		return -EOPNOTSUPP;
+	if (test_bit(EGPU_BIT_FORGET, port->pending))
+		return -EBUSY;
 	return port->txn.id ? -EBUSY : 0;
 }
 
@@ -92,10 +94,11 @@ static struct egpu_accept *egpu_accept_read(const struct egpu_detach *detach)
 /* Is there a GPU that can be held? The port is locked. */
 static bool egpu_may_hold(struct egpu_port *port)
 {
-	return port->nr_gated && (port->state == EGPU_STATE_HELD ||
-				  port->state == EGPU_STATE_BINDING ||
-				  port->state == EGPU_STATE_READY ||
-				  port->state == EGPU_STATE_FAULT);
+	return port->nr_gated && !egpu_manages_any(port) &&
+	       (port->state == EGPU_STATE_HELD ||
+		port->state == EGPU_STATE_BINDING ||
+		port->state == EGPU_STATE_READY ||
+		port->state == EGPU_STATE_FAULT);
 }
 
 /* Takes over *@accept when it succeeds. The port is locked. */
@@ -258,6 +261,66 @@ static long egpu_ioctl_link_set(struct egpu_reader *reader,
 	return ret;
 }
 
+static long egpu_manage_check(const struct egpu_function_manage *manage)
+{
+	bool take = manage->flags == EGPU_MANAGE_TAKE;
+
+	if (!take && manage->flags != EGPU_MANAGE_RETURN)
+		return -EINVAL;
+	if (manage->reserved || manage->reserved2)
+		return -EINVAL;
+	if (!take)
+		return manage->dma_bits ? -EINVAL : 0;
+	return manage->dma_bits < EGPU_DMA_BITS_MIN ||
+	       manage->dma_bits > EGPU_DMA_BITS_MAX ? -EINVAL : 0;
+}
+
+/* Takes over the reference to @pdev when it succeeds. The port is locked. */
+static long egpu_manage_begin(struct egpu_port *port, struct pci_dev *pdev,
+			      struct egpu_function_manage *manage)
+{
+	long ret = egpu_may_begin(port);
+
+	if (ret)
+		return ret;
+	if (!egpu_transaction_begin(port, EGPU_TRANSACTION_MANAGE))
+		return -ENODEV;
+	port->txn.function = pdev;
+	port->txn.dma_bits = manage->dma_bits;
+	manage->port = port->id;
+	manage->transaction = port->txn.id;
+	egpu_state_post(port, EGPU_BIT_MANAGE);
+	return 0;
+}
+
+static long egpu_ioctl_manage(struct egpu_reader *reader, union egpu_args *args)
+{
+	struct egpu_function_manage *manage = &args->manage;
+	struct egpu_port *port = NULL;
+	struct pci_dev *pdev;
+	struct egpu_fn *fn;
+	long ret;
+
+	ret = egpu_manage_check(manage);
+	if (ret)
+		return ret;
+	if (manage->flags == EGPU_MANAGE_TAKE &&
+	    security_locked_down(LOCKDOWN_PCI_ACCESS))
+		return -EPERM;
+	pdev = pci_get_domain_bus_and_slot(manage->domain, manage->bus,
+					   manage->devfn);
+	if (pdev)
+		port = egpu_bus_lock(pdev, &fn);
+	ret = -ENOENT;
+	if (port) {
+		ret = egpu_manage_begin(port, pdev, manage);
+		egpu_bus_unlock(port);
+	}
+	if (ret)
+		pci_dev_put(pdev);
+	return ret;
+}
+
 static long egpu_ioctl_cancel(struct egpu_reader *reader, union egpu_args *args)
 {
 	struct egpu_cancel *cancel = &args->cancel;
@@ -355,7 +418,8 @@ static long egpu_config_apply(struct egpu_port *port,
 
 	if (port->state == EGPU_STATE_GONE)
 		return -ENODEV;
-	if (config->flags & EGPU_CONFIG_FORGET && port->txn.id)
+	if (config->flags & EGPU_CONFIG_FORGET &&
+	    (port->txn.id || egpu_manages_any(port)))
 		return -EBUSY;
 	if (config->flags & EGPU_CONFIG_POLICY) {
 		port->policy = config->policy;
@@ -448,6 +512,8 @@ static const struct egpu_ioctl egpu_ioctls[] = {
 	EGPU_IOCTL(DETACH, egpu_detach, port, true, egpu_ioctl_detach),
 	EGPU_IOCTL(CANCEL, egpu_cancel, port, true, egpu_ioctl_cancel),
 	EGPU_IOCTL(LINK_SET, egpu_link_set, speed, true, egpu_ioctl_link_set),
+	EGPU_IOCTL(FUNCTION_MANAGE, egpu_function_manage, dma_bits, true,
+		   egpu_ioctl_manage),
 	EGPU_IOCTL(PORT_CONFIG, egpu_port_config, port, true,
 		   egpu_ioctl_port_config),
 	EGPU_IOCTL(EVENT_SUBSCRIBE, egpu_event_subscribe, mask, false,

@@ -17,6 +17,7 @@ union egpu_args {
 	struct egpu_user_list user_list;
 	struct egpu_link_info link_info;
 	struct egpu_link_set link_set;
+	struct egpu_function_manage manage;
 	struct egpu_attach attach;
 	struct egpu_detach detach;
 	struct egpu_cancel cancel;

@@ -22,6 +22,7 @@
 #include "state_bits.h"
 
 #define EGPU_NAME "egpu"
+#define EGPU_DRM_NAME "egpu-dma"	/* managed functions' pci_driver */
 #define EGPU_VERSION "0.1.0"
 
 /**
@@ -69,6 +70,7 @@
  * @EGPU_JOB_ENABLE: slot on, or rescan
  * @EGPU_JOB_PRESENCE: read presence
  * @EGPU_JOB_LINK: operate the link
+ * @EGPU_JOB_MANAGE: give a function to egpu, or back
  * @EGPU_JOB_TARGET: Target Link Speed as it was before
  * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
  *	it the same?
@@ -83,6 +85,7 @@ enum egpu_job {
 	EGPU_JOB_ENABLE,
 	EGPU_JOB_PRESENCE,
 	EGPU_JOB_LINK,
+	EGPU_JOB_MANAGE,
 	EGPU_JOB_TARGET,
 	EGPU_JOB_RECOVERY,
 };
@@ -98,6 +101,7 @@ enum egpu_job {
  * @new_hold: the hold was set by the detach that runs; undone with it
  * @rebind: unbound by a detach, though not gated; bound again with the rest
  * @override: a user's override claimed it; never touched
+ * @manage_bits: it is egpu's own, with so many bits of address for DMA; else 0
  * @adopted: was bound when egpu came
  * @probe_failed: a driver tried to bind and did not: deferred, or failed
  * @found: was there when the port was scanned: not hot-plugged before our eyes
@@ -124,6 +128,7 @@ struct egpu_fn {
 	bool held;
 	bool rebind;
 	bool override;
+	u32 manage_bits;
 	bool adopted;
 	bool found;
 	bool probe_failed;
@@ -198,6 +203,9 @@ struct egpu_trained {
  * @empty: LINK: it was EMPTY, or DETACHED
  * @link_flags: LINK: EGPU_LINK_SET_*
  * @limit: LINK: the speed asked for, and for whom
+ * @function: MANAGE: which, with a reference
+ * @dma_bits: MANAGE: address width of its DMA; 0: back to its own driver
+ * @begun: MANAGE: its job runs, which alone ends it
  */
 struct egpu_transaction {
 	u32 id;
@@ -214,6 +222,9 @@ struct egpu_transaction {
 	bool empty;
 	u32 link_flags;
 	struct egpu_limit limit;
+	struct pci_dev *function;
+	u32 dma_bits;
+	bool begun;
 };
 
 /**
@@ -370,6 +381,7 @@ struct egpu_port {
 extern bool egpu_gate;
 extern enum egpu_policy egpu_default_policy;
 extern bool egpu_retrain;
+extern bool egpu_unsafe_dma;
 bool egpu_track_wanted(struct pci_dev *pdev);
 
 /* port.c */
@@ -424,6 +436,8 @@ void egpu_bus_quiesce(void);
 void egpu_bus_exit(void);
 bool egpu_bus_is_ours(struct device_driver *drv);
 bool egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev);
+struct egpu_port *egpu_bus_lock(struct pci_dev *pdev, struct egpu_fn **fn);
+void egpu_bus_unlock(struct egpu_port *port);
 bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev);
 
 /* state.c */
@@ -515,6 +529,21 @@ u32 egpu_link_wired(struct egpu_port *port);
 enum egpu_bit egpu_job_link(struct egpu_port *port);
 void egpu_train_release(struct egpu_port *port);
 bool egpu_train_arrival(struct egpu_port *port);
+
+/* manage.c */
+enum egpu_bit egpu_job_manage(struct egpu_port *port);
+u32 egpu_manage_wanted(struct pci_dev *pdev);
+bool egpu_manages_any(struct egpu_port *port);
+bool egpu_manage_has(struct egpu_port *port, struct pci_dev *pdev);
+void egpu_manage_release(struct egpu_port *port);
+void egpu_dma_tell(struct pci_dev *pdev, struct egpu_function *function);
+
+/* drm.c */
+int egpu_drm_init(void);
+void egpu_drm_exit(void);
+bool egpu_drm_has(struct pci_dev *pdev);
+u32 egpu_drm_importers(struct pci_dev *pdev);
+void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function);
 
 /* users.c */
 struct egpu_users;

@@ -95,6 +95,7 @@ static const char * const reason_names[EGPU_REASON_COUNT] = {
 	[EGPU_REASON_LINK_SPEED] = "link-speed",
 	[EGPU_REASON_TUNNELLED] = "tunnelled",
 	[EGPU_REASON_CXL] = "cxl",
+	[EGPU_REASON_NOT_MANAGED] = "not-managed",
 };
 
 static const char * const step_names[EGPU_STEP_COUNT] = {
@@ -112,6 +113,7 @@ static const char * const step_names[EGPU_STEP_COUNT] = {
 	[EGPU_STEP_LINK] = "link",
 	[EGPU_STEP_LINK_RESET] = "link-reset",
 	[EGPU_STEP_LINK_RESTORE] = "link-restore",
+	[EGPU_STEP_MANAGE] = "manage",
 };
 
 static const char * const event_names[EGPU_EVENT_COUNT] = {

@@ -326,6 +326,7 @@ static void egpu_function_fill(struct egpu_function *out,
 		strscpy(out->driver, fn->driver, sizeof(out->driver));
 	for (i = 0; i <= PCI_ROM_RESOURCE; i++)
 		egpu_bar_fill(&out->bars[i], fn, i, privileged);
+	egpu_dma_tell(pdev, out);
 }
 
 static int egpu_function_order(const void *a, const void *b)

@@ -151,6 +151,8 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 		return egpu_job_presence(port);
 	case EGPU_JOB_LINK:
 		return egpu_job_link(port);
+	case EGPU_JOB_MANAGE:
+		return egpu_job_manage(port);
 	case EGPU_JOB_TARGET:
 		egpu_train_release(port);
 		break;
@@ -173,7 +175,8 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 		egpu_no_return_set(port, false);
 	if (seq == port->job_seq && bit != EGPU_BIT_COUNT)
 		egpu_state_post(port, bit);
-	else if (test_bit(EGPU_BIT_LINK, port->pending))
+	else if (test_bit(EGPU_BIT_LINK, port->pending) ||
+		 test_bit(EGPU_BIT_MANAGE, port->pending))
 		egpu_state_kick(port);
 	if (port->job_want == EGPU_JOB_NONE) {
 		unpin = port->job_pinned;
@@ -267,6 +270,7 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	event.reason = reason;
 	egpu_event_send(port, &event);
 	egpu_accept_put(port->txn.accept);
+	pci_dev_put(port->txn.function);
 	memset(&port->txn, 0, sizeof(port->txn));
 	port->admit = false;
 	port->ignored_checks = 0;
@@ -275,6 +279,7 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	clear_bit(EGPU_BIT_DETACH, port->pending);
 	clear_bit(EGPU_BIT_CABLE, port->pending);
 	clear_bit(EGPU_BIT_LINK, port->pending);
+	clear_bit(EGPU_BIT_MANAGE, port->pending);
 	clear_bit(EGPU_BIT_RELEASE, port->pending);
 	module_put(THIS_MODULE);
 }

@@ -27,6 +27,10 @@ bool egpu_retrain = true;
 module_param_named(retrain, egpu_retrain, bool, 0644);
 MODULE_PARM_DESC(retrain, "train the link of an arrival once more when it is slower or narrower than both ends can do (default: Y)");
 
+bool egpu_unsafe_dma;
+module_param_named(unsafe_dma, egpu_unsafe_dma, bool, 0644);
+MODULE_PARM_DESC(unsafe_dma, "let managed functions map memory where no IOMMU keeps them off afterwards (default: N)");
+
 static char *policy = "auto";
 module_param(policy, charp, 0444);
 MODULE_PARM_DESC(policy, "what happens to a GPU that passed its checks: auto (default) or manual");
@@ -139,6 +143,7 @@ static void egpu_stop(void)
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
 		id = port->id;
 		egpu_train_release(port);
+		egpu_manage_release(port);
 		egpu_release_held(port);
 	}
 	egpu_bus_exit();
@@ -160,9 +165,12 @@ static int __init egpu_init(void)
 	ret = register_pm_notifier(&egpu_pm_nb);
 	if (ret)
 		goto err_state;
-	ret = egpu_bus_init();
+	ret = egpu_drm_init();
 	if (ret)
 		goto err_pm;
+	ret = egpu_bus_init();
+	if (ret)
+		goto err_drm;
 	egpu_port_discover();
 	/* Last: an open file must not outlive a load that fails. */
 	ret = egpu_cdev_init();
@@ -172,6 +180,8 @@ static int __init egpu_init(void)
 
 err_stop:
 	egpu_stop();
+err_drm:
+	egpu_drm_exit();
 err_pm:
 	unregister_pm_notifier(&egpu_pm_nb);
 err_state:
@@ -185,6 +195,7 @@ static void __exit egpu_exit(void)
 {
 	unregister_pm_notifier(&egpu_pm_nb);
 	egpu_stop();
+	egpu_drm_exit();
 	egpu_cdev_quiesce();
 	egpu_state_exit();
 	egpu_cdev_exit();
@@ -196,5 +207,6 @@ module_exit(egpu_exit);
 
 MODULE_DESCRIPTION("External GPUs: attach, detach, survive");
 MODULE_AUTHOR("The egpu developers");
+MODULE_IMPORT_NS("DMA_BUF");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(EGPU_VERSION);

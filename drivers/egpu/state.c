@@ -154,7 +154,7 @@ static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 	if (bit == EGPU_BIT_RELEASE && port->state == EGPU_STATE_DETACHING)
 		return !port->parked;
 	/* A job that runs has its say first; its end asks again. */
-	if (bit == EGPU_BIT_LINK)
+	if (bit == EGPU_BIT_LINK || bit == EGPU_BIT_MANAGE)
 		return port->job_want != EGPU_JOB_NONE || port->job_active;
 	return bit == EGPU_BIT_FORGET && egpu_state_holds(port) &&
 	       (port->state == EGPU_STATE_EMPTY ||

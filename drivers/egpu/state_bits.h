@@ -30,6 +30,7 @@
 	X(HELD, "job: unbound, the slot stays on") \
 	X(LINKED, "job: the link operation is over, nothing is bound") \
 	X(LIVE, "job: the link operation is over, drivers are bound") \
+	X(MANAGED, "job: a function was given to egpu, or back") \
 	X(ADOPT, "job: everything found is bound already") \
 	X(APPEARED, "gated functions are being added") \
 	X(ARRIVED, "gated functions came") \
@@ -46,6 +47,7 @@
 	X(DETACH, "user: detach") \
 	X(CABLE, "user: detach what is below, no GPU of its own") \
 	X(LINK, "user: operate the link") \
+	X(MANAGE, "user: give a function to egpu, or back") \
 	X(MEND, "slot off and on after a failed recovery")
 
 enum egpu_bit {
@@ -94,7 +96,8 @@ enum egpu_bit {
 	X(ABSENT, "the transaction ends: nothing is there") \
 	X(HOLD, "unbound as asked; the transaction ends well") \
 	X(TRAIN, "job: operate the link") \
-	X(LINKED, "the transaction ends as the job says")
+	X(LINKED, "a link operation's transaction ends as the job says") \
+	X(MANAGE, "job: give a function to egpu, or back")
 
 enum egpu_action {
 #define EGPU_ACTION_ENUM(name, text) EGPU_ACT_##name,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who uses a GPU: the processes that have a character or block device open
- * whose struct device lies in the sysfs subtree of a gated function, found by
- * device number. Advisory: opens cannot be prevented and closes send no event.
- * What a mapping alone keeps open, and dma-bufs, are for user space to find.
+ * whose struct device lies in the sysfs subtree of a gated or managed function,
+ * found by device number; and the devices that a managed one's dma-bufs are
+ * attached to. Advisory: opens cannot be prevented and closes send no event.
+ * What a mapping alone keeps open, and others' dma-bufs, are for user space to
+ * find.
  */
 #include <linux/cred.h>
 #include <linux/fdtable.h>
@@ -56,6 +58,7 @@ struct egpu_found {
  * @nr_nodes: nodes found, also those that did not fit
  * @nodes_room: entries that fit into @nodes
  * @nodes: what is looked for
+ * @importers: devices that dma-bufs of managed functions are attached to
  */
 struct egpu_users {
 	u32 nr;
@@ -65,6 +68,7 @@ struct egpu_users {
 	u32 nr_nodes;
 	u32 nodes_room;
 	struct egpu_node *nodes;
+	u32 importers;
 };
 
 static const struct {
@@ -179,9 +183,25 @@ static void egpu_users_look(struct egpu_users *users)
 	rcu_read_unlock();
 }
 
+/* Nobody knows which process is behind it: it stands there with pid 0. */
+static void egpu_users_add_importers(struct egpu_users *users)
+{
+	struct egpu_user *user;
+
+	if (!users->importers || users->only_own)
+		return;
+	if (users->nr < users->room) {
+		user = &users->found[users->nr].user;
+		user->kind = EGPU_USER_IMPORTER;
+		user->opens = users->importers;
+		strscpy(user->node, "dma-buf", sizeof(user->node));
+	}
+	users->nr++;
+}
+
 static bool egpu_users_is_gated(struct egpu_fn *fn)
 {
-	return fn->gated;
+	return fn->gated || fn->manage_bits;
 }
 
 static void egpu_nodes_of(struct egpu_users *users, struct egpu_port *port,
@@ -192,9 +212,11 @@ static void egpu_nodes_of(struct egpu_users *users, struct egpu_port *port,
 	u32 i;
 
 	*failed |= !gated;
-	for (i = 0; gated && i < gated->nr; i++)
+	for (i = 0; gated && i < gated->nr; i++) {
 		device_for_each_child(&gated->pdev[i]->dev, users,
 				      egpu_node_collect);
+		users->importers += egpu_drm_importers(gated->pdev[i]);
+	}
 }
 
 /* The nodes below a port, and below the ports below it. */
@@ -205,6 +227,7 @@ static int egpu_nodes_find(struct egpu_users *users, struct egpu_port *port)
 	u32 id = 0;
 
 	users->nr_nodes = 0;
+	users->importers = 0;
 	egpu_nodes_of(users, port, &failed);
 	while ((child = egpu_port_next_below(port, id))) {
 		id = child->id;
@@ -258,6 +281,7 @@ struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
 			return ERR_PTR(-ENOMEM);
 		users->room = room;
 		egpu_users_look(users);
+		egpu_users_add_importers(users);
 		if (users->nr <= room || room == EGPU_USERS_MAX)
 			break;
 		room = min_t(u32, users->nr * 2, EGPU_USERS_MAX);

@@ -169,6 +169,19 @@ static const struct field link_set_fields[] = {
 	F(egpu_link_set, transaction, FIELD_OUT),
 };
 
+static const struct field function_manage_fields[] = {
+	F(egpu_function_manage, size, FIELD_SIZE),
+	F(egpu_function_manage, flags, FLAGS(EGPU_MANAGE_FLAGS)),
+	F(egpu_function_manage, domain, FIELD_IN),
+	F(egpu_function_manage, bus, FIELD_IN),
+	F(egpu_function_manage, devfn, FIELD_IN),
+	F(egpu_function_manage, reserved, FIELD_ZERO),
+	F(egpu_function_manage, dma_bits, FIELD_IN),
+	F(egpu_function_manage, port, FIELD_OUT),
+	F(egpu_function_manage, transaction, FIELD_OUT),
+	F(egpu_function_manage, reserved2, FIELD_ZERO),
+};
+
 static int fill_query(void *arg)
 {
 	struct egpu_query a = { .size = sizeof(a) };
@@ -288,6 +301,18 @@ static int fill_link_set(void *arg)
 	return 0;
 }
 
+/* Right but for the function, which is nowhere. */
+static int fill_function_manage(void *arg)
+{
+	struct egpu_function_manage a = {
+		.size = sizeof(a), .flags = EGPU_MANAGE_TAKE,
+		.domain = 0xffff, .bus = 0xee, .devfn = 0xff, .dma_bits = 64,
+	};
+
+	memcpy(arg, &a, sizeof(a));
+	return ENOENT;
+}
+
 #define INFO(NAME, type, bytes) .name = #NAME, .cmd = EGPU_IOC_##NAME,	\
 	.size = sizeof(struct egpu_##type), .abi1_size = (bytes),	\
 	.fill = fill_##type, .fields = type##_fields,			\
@@ -358,6 +383,11 @@ const struct ioctl_info ioctl_table[] = {
 		.enough = END(egpu_link_set, transaction),
 		.mutates = true,
 		.port_offset = offsetof(struct egpu_link_set, port),
+	}, {
+		INFO(FUNCTION_MANAGE, function_manage, 36),
+		.must = END(egpu_function_manage, dma_bits),
+		.enough = END(egpu_function_manage, transaction),
+		.mutates = true,
 	},
 };
 
@@ -366,10 +396,12 @@ const unsigned int nr_ioctls = ARRAY_SIZE(ioctl_table);
 /* Elements and records: their sizes are as fixed as those of the structs. */
 _Static_assert(sizeof(struct egpu_counters) == 32, "egpu_counters");
 _Static_assert(sizeof(struct egpu_bar) == 24, "egpu_bar");
-_Static_assert(sizeof(struct egpu_function) == 240, "egpu_function");
+_Static_assert(sizeof(struct egpu_function) == 280, "egpu_function");
 _Static_assert(offsetof(struct egpu_function, generation) == 32, "generation");
 _Static_assert(offsetof(struct egpu_function, driver) == 40, "driver");
 _Static_assert(offsetof(struct egpu_function, bars) == 72, "bars");
+_Static_assert(offsetof(struct egpu_function, iommu_group) == 240, "group");
+_Static_assert(offsetof(struct egpu_function, bo_bytes) == 256, "bo_bytes");
 _Static_assert(sizeof(struct egpu_user) == 88, "egpu_user");
 _Static_assert(offsetof(struct egpu_user, start_time) == 8, "start_time");
 _Static_assert(offsetof(struct egpu_user, comm) == 40, "comm");

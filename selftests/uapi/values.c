@@ -57,6 +57,64 @@ static const struct config_case config_cases[] = {
 	  { .flags = EGPU_CONFIG_TRACK | EGPU_CONFIG_BY_ADDRESS }, ENOENT },
 };
 
+struct manage_case {
+	const char *what;
+	struct egpu_function_manage m;
+};
+
+static const struct manage_case manage_cases[] = {
+	{ "neither TAKE nor RETURN", { .dma_bits = 64 } },
+	{ "TAKE and RETURN",
+	  { .flags = EGPU_MANAGE_TAKE | EGPU_MANAGE_RETURN, .dma_bits = 64 } },
+	{ "TAKE without a width", { .flags = EGPU_MANAGE_TAKE } },
+	{ "23 bits",
+	  { .flags = EGPU_MANAGE_TAKE, .dma_bits = EGPU_DMA_BITS_MIN - 1 } },
+	{ "65 bits",
+	  { .flags = EGPU_MANAGE_TAKE, .dma_bits = EGPU_DMA_BITS_MAX + 1 } },
+	{ "~0 bits", { .flags = EGPU_MANAGE_TAKE, .dma_bits = 0xffffffff } },
+	{ "RETURN with a width",
+	  { .flags = EGPU_MANAGE_RETURN, .dma_bits = 64 } },
+};
+
+static int test_manage(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < ARRAY_SIZE(manage_cases); i++) {
+		struct egpu_function_manage m = manage_cases[i].m;
+
+		m.size = sizeof(m);
+		EXPECT_ERR(dev_call(fd, EGPU_IOC_FUNCTION_MANAGE, &m), EINVAL,
+			   "%s", manage_cases[i].what);
+	}
+	return test_result();
+}
+
+/* Whatever the address, none of them is a function below a tracked port. */
+static int test_manage_where(const void *arg)
+{
+	struct egpu_function_manage m = {
+		.flags = EGPU_MANAGE_TAKE, .dma_bits = 64,
+	};
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	m.size = sizeof(m);
+	EXPECT_ERR(dev_call(fd, EGPU_IOC_FUNCTION_MANAGE, &m), ENOENT,
+		   "the host bridge");
+	m.domain = su.domain;
+	m.bus = su.bus;
+	m.devfn = su.devfn;
+	EXPECT_ERR(dev_call(fd, EGPU_IOC_FUNCTION_MANAGE, &m), ENOENT,
+		   "the tracked port itself");
+	m.domain = 0xffffffff;
+	EXPECT_ERR(dev_call(fd, EGPU_IOC_FUNCTION_MANAGE, &m), ENOENT,
+		   "a domain that nobody has");
+	return test_result();
+}
+
 static int test_config(const void *arg)
 {
 	struct egpu_port_info before = dev_snapshot(su.port), now;
@@ -346,6 +404,12 @@ static int test_node_calls(const void *arg)
 
 void value_tests(void)
 {
+	test_add("values", "FUNCTION_MANAGE refuses what makes no sense",
+		 "a width without a function to take, or none, is a mistake",
+		 0, test_manage, NULL);
+	test_add("values", "FUNCTION_MANAGE is for functions below tracked ports",
+		 "no bridge and no stranger can be given to egpu",
+		 0, test_manage_where, NULL);
 	test_add("values", "PORT_CONFIG refuses what does not fit together",
 		 "one wrong field leaves all others without effect", 0,
 		 test_config, NULL);

@@ -225,6 +225,14 @@ static void function(struct json_object *o, struct egpu_function *f)
 	f->class = (uint32_t)number(o, "class");
 	f->flags = (uint32_t)number(o, "flags");
 	f->generation = 4;
+	f->iommu = by_name(egpu_iommu_name, text(o, "iommu"), 6);
+	f->iommu_group = get(o, "group") ? (uint32_t)number(o, "group") :
+					   EGPU_NO_IOMMU_GROUP;
+	f->dma_bits = (uint32_t)number(o, "dma_bits");
+	f->dma_flags = (uint32_t)number(o, "dma_flags");
+	f->bo_bytes = (uint64_t)number(o, "bo_bytes");
+	f->mapped_bytes = (uint64_t)number(o, "mapped_bytes");
+	f->mapped_segments = (uint64_t)number(o, "mapped_segments");
 	snprintf(f->driver, EGPU_NAME_LEN, "%s", text(o, "driver"));
 	for (i = 0; bars && i < json_object_array_length(bars); i++) {
 		struct json_object *bar = json_object_array_get_idx(bars, i);
@@ -234,17 +242,23 @@ static void function(struct json_object *o, struct egpu_function *f)
 	}
 }
 
+/* A module of before FUNCTION_MANAGE: its elements ended before iommu_group. */
 static int function_list(struct egpu_function_list *list)
 {
 	struct json_object *port = port_of(list->port);
 	struct json_object *array = get(port, "functions");
 	struct egpu_function *to = (void *)(uintptr_t)list->functions;
 	size_t i, n = array ? json_object_array_length(array) : 0;
+	size_t size = get(scenario, "old_module") ?
+		      offsetof(struct egpu_function, iommu_group) : sizeof(*to);
+	struct egpu_function f;
 
 	if (!port)
 		return -ENOENT;
-	for (i = 0; i < n && i < list->count; i++)
-		function(json_object_array_get_idx(array, i), &to[i]);
+	for (i = 0; i < n && i < list->count; i++) {
+		function(json_object_array_get_idx(array, i), &f);
+		memcpy(&to[i], &f, size);
+	}
 	list->count = (uint32_t)n;
 	return 0;
 }
@@ -544,6 +558,23 @@ static int link_set(struct egpu_link_set *set)
 	return 0;
 }
 
+static int manage(struct egpu_function_manage *manage)
+{
+	struct json_object *o = get(scenario, "manage");
+
+	done("manage flags=%u %04x:%02x:%02x.%x bits=%u", manage->flags,
+	     manage->domain, manage->bus, manage->devfn >> 3,
+	     manage->devfn & 7, manage->dma_bits);
+	if (get(scenario, "old_module"))
+		return -ENOTTY;
+	if (error_of(o, "error"))
+		return error_of(o, "error");
+	manage->port = 1;
+	manage->transaction = 10;
+	start("manage");
+	return 0;
+}
+
 static int cancel(struct egpu_cancel *cancel)
 {
 	int ret = error_of(get(scenario, "cancel"), "error");
@@ -590,6 +621,8 @@ static int query(struct egpu_query *query)
 	query->nr_ports = ports ? (uint32_t)json_object_array_length(ports) : 0;
 	query->max_accepted = EGPU_MAX_ACCEPTED;
 	query->event_queue = 256;
+	query->ioctls = get(scenario, "old_module") ?
+			(1U << EGPU_CMD_FUNCTION_MANAGE) - 1 : ~0ULL;
 	snprintf(query->module_version, EGPU_NAME_LEN, "9.9.9");
 	return 0;
 }
@@ -617,6 +650,8 @@ static int answer(unsigned long request, void *arg)
 		return cancel(arg);
 	case EGPU_IOC_LINK_SET:
 		return link_set(arg);
+	case EGPU_IOC_FUNCTION_MANAGE:
+		return manage(arg);
 	case EGPU_IOC_PORT_CONFIG:
 		return config(arg);
 	case EGPU_IOC_EVENT_SUBSCRIBE:

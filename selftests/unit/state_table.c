@@ -170,7 +170,7 @@ static void test_users(void)
 
 	/* Nothing that a user asks for is dropped without an answer. */
 	STATES(s) BITS(b) {
-		if (b < EGPU_BIT_CANCEL || b > EGPU_BIT_LINK ||
+		if (b < EGPU_BIT_CANCEL || b > EGPU_BIT_MANAGE ||
 		    b == EGPU_BIT_RELEASE || s == EGPU_STATE_GONE)
 			continue;
 		if (egpu_state_cell(s, b)->act == EGPU_ACT_NONE)

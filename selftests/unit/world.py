@@ -20,7 +20,9 @@ TOOL = os.environ.get("EGPUCTL_FAKE",
 
 # Bits of egpu_port_info.flags and egpu_function.flags.
 TRACKED, AUTO, HOTPLUG, THUNDERBOLT, CABLE, SAFE = 1, 2, 4, 32, 64, 256
-GATED, HELD, BOUND, BOOT_DISPLAY = 1, 2, 4, 32
+GATED, HELD, BOUND, VIRTUAL, BOOT_DISPLAY = 1, 2, 4, 16, 32
+OVERRIDE, UNTRUSTED = 64, 1024
+MANAGED, BOUNCES, MASTER = 1, 2, 4         # of egpu_function.dma_flags
 MEMORY, IO, ASSIGNED = 1, 2, 16
 
 # Bits of egpu_hop.flags.
@@ -37,6 +39,7 @@ NO_HOP = {"address": "0000:00:07.0", "flags": AT_PORT | KNOWN,
 
 GPU = {"address": "0000:04:00.0", "vendor": 0x10de, "device": 0x2684,
        "class": 0x030000, "flags": GATED | BOUND, "driver": "nvidia",
+       "iommu": "lazy", "group": 14, "dma_bits": 47, "dma_flags": MASTER,
        "bars": [{"length": 16 << 20, "flags": MEMORY | ASSIGNED},
                 {"length": 32 << 30, "flags": MEMORY | ASSIGNED}, {},
                 {"length": 32 << 20, "flags": MEMORY | ASSIGNED}, {},
@@ -53,6 +56,9 @@ PORT = {"id": 1, "address": "0000:00:06.0", "flags": TRACKED | HOTPLUG,
 EMPTY = {"id": 2, "address": "0000:00:07.0", "flags": TRACKED | HOTPLUG | SAFE,
          "state": "EMPTY", "backend": "pciehp", "policy": "auto",
          "cable_port": 2, "hops": [NO_HOP]}
+EDU = {"address": "0000:04:00.0", "vendor": 0x1234, "device": 0x11e8,
+       "class": 0x00ff00, "flags": 0, "iommu": "strict", "group": 3,
+       "dma_bits": 32}
 PYTHON = {"pid": 4711, "uid": 1000, "start_s": 100, "kind": "drm",
           "comm": "python3", "node": "card1"}
 KWIN = {"pid": 2210, "uid": 1000, "start_s": 50, "kind": "drm",

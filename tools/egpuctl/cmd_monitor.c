@@ -147,7 +147,8 @@ static const char *transaction_name(uint32_t kind)
 	return kind == EGPU_TRANSACTION_ATTACH ? "attach" :
 	       kind == EGPU_TRANSACTION_DETACH ? "detach" :
 	       kind == EGPU_TRANSACTION_MEND ? "mend" :
-	       kind == EGPU_TRANSACTION_LINK ? "link" : "transaction";
+	       kind == EGPU_TRANSACTION_LINK ? "link" :
+	       kind == EGPU_TRANSACTION_MANAGE ? "manage" : "transaction";
 }
 
 /* Speeds as keys of their own: from and to are words. */

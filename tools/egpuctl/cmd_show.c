@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "dma.h"
 
 static void print_head(const struct ctl *ctl, const struct view *view)
 {
@@ -166,6 +166,17 @@ static void print_bars(const struct view *view)
 		putchar('\n');
 }
 
+static void print_dma(const struct view *view)
+{
+	char iommu[80], width[80];
+
+	if (!view->gpu || !view->dma)
+		return;
+	dma_iommu_text(view->gpu, iommu, sizeof(iommu));
+	dma_width_text(view->gpu, width, sizeof(width));
+	printf("  DMA      %s; IOMMU: %s\n", width, iommu);
+}
+
 static void place_text(const struct egpu_place *place, char *buf, size_t size)
 {
 	*buf = 0;
@@ -251,6 +262,7 @@ enum exit_code cmd_show(struct ctl *ctl)
 		print_below(&view);
 		print_link(&view);
 		print_bars(&view);
+		print_dma(&view);
 		print_users(&view, "  Users    ");
 		if (!view.nr_listed && view.nr_users >= 0 && view.gpu)
 			puts("  Users    none");

@@ -49,6 +49,14 @@ _egpuctl_verb()
 		options="--json --help --check --wait --terminate --allow --gpu-only --all-below --force --yes"
 		words="port-all"
 		;;
+	assign)
+		options="--json --help --dma-bits"
+		words="port;egpu host"
+		;;
+	dma)
+		options="--json --help"
+		words="port"
+		;;
 	cancel)
 		options="--json --help"
 		words="port"
@@ -119,9 +127,10 @@ _egpuctl()
 	--port) choice=$(_egpuctl_words "port") ;;
 	--event) choice=$(_egpuctl_words "state user link error progress") ;;
 	--boot) choice=$(_egpuctl_words "0 -1 -2") ;;
+	--dma-bits) choice=$(_egpuctl_words "32 40 48 64") ;;
 	*)
 		if [[ -z $verb ]]; then
-			choice="list show users link guard attach detach cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users link guard attach detach assign dma cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
 			choice=$(_egpuctl_verb "$verb" options)
 		else

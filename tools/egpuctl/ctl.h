@@ -71,6 +71,7 @@ enum option_id {
 	OPT_HOLD_OFF,
 	OPT_RUN,
 	OPT_DROPS,
+	OPT_DMA_BITS,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -336,6 +337,7 @@ bool learned_newest(const struct learned *learned, struct learned_key *key,
  * @name: of the port, NULL
  * @functions: below it
  * @nr_functions: how many
+ * @dma: the module tells what their DMA is like
  * @gpu: the function that is the GPU, NULL
  * @gpu_name: its name, or its numbers
  * @gpu_known: it is a name
@@ -363,6 +365,7 @@ struct view {
 	bool saved;
 	struct egpu_function *functions;
 	int nr_functions;
+	bool dma;
 	const struct egpu_function *gpu;
 	char gpu_name[128];
 	bool gpu_known;
@@ -400,9 +403,13 @@ int view_idle(const struct view *view);
 bool view_is_occupied(const struct egpu_port_info *info);
 /* Return: false: there is no GPU. */
 bool view_key(const struct view *view, struct learned_key *key);
+/* A GPU, what belongs to it, or what was given to egpu: not another device. */
+bool may_go(const struct egpu_function *function);
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count);
 struct json_object *view_json(const struct view *view, bool full);
+struct json_object *function_json(const struct egpu_function *f, bool dma);
+struct json_object *container_json(const struct egpu_place *place);
 struct json_object *link_json(const struct view *view);
 struct json_object *cooling_json(const struct view *view);
 struct json_object *hops_json(const struct view *view);
@@ -670,6 +677,8 @@ enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
 enum exit_code cmd_guard(struct ctl *ctl);
+enum exit_code cmd_assign(struct ctl *ctl);
+enum exit_code cmd_dma(struct ctl *ctl);
 enum exit_code cmd_attach(struct ctl *ctl);
 enum exit_code cmd_detach(struct ctl *ctl);
 enum exit_code cmd_cancel(struct ctl *ctl);

@@ -17,7 +17,7 @@ static void list_others(const struct plan *plan, FILE *file)
 		const struct egpu_function *f = &plan->functions[i];
 		struct egpu_address a = egpu_function_address(f);
 
-		if (f->flags & EGPU_FUNCTION_GATED)
+		if (may_go(f))
 			continue;
 		class_name(f->class, class, sizeof(class));
 		fprintf(file, "  %s %s%s%s%s\n",

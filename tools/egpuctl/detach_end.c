@@ -190,7 +190,7 @@ void plan_json(struct plan *plan, bool done)
 		struct egpu_address a =
 			egpu_function_address(&plan->functions[i]);
 
-		if (!(plan->functions[i].flags & EGPU_FUNCTION_GATED))
+		if (!may_go(&plan->functions[i]))
 			append_text(others, egpu_address_format(&a, address));
 	}
 	for (i = 0; i < plan->nr_users && !done; i++)

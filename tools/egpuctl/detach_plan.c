@@ -188,8 +188,7 @@ int plan_make(struct ctl *ctl, const struct egpu_port_info *info,
 			return ret;
 	}
 	for (i = 0; i < plan->nr_functions; i++)
-		plan->nr_others += !(plan->functions[i].flags &
-				     EGPU_FUNCTION_GATED);
+		plan->nr_others += !may_go(&plan->functions[i]);
 	gpu = pick_gpu(plan->functions, plan->nr_functions);
 	plan->driver = gpu ? gpu->driver : "";
 	ret = plan_users(plan);
@@ -217,6 +216,8 @@ bool plan_boot_display(const struct plan *plan)
 
 bool plan_nothing(const struct plan *plan)
 {
-	return plan->view.info.state == EGPU_STATE_EMPTY ||
+	/* a function that is no GPU, and was given to egpu, leaves it EMPTY */
+	return (plan->view.info.state == EGPU_STATE_EMPTY &&
+		plan->nr_others == plan->nr_functions) ||
 	       plan->view.info.state == EGPU_STATE_DETACHED;
 }

@@ -117,7 +117,8 @@ static int look_for_stuck(struct follow *follow)
 
 	if (egpu_port(follow->ctl->egpu, follow->port->port, &info) ||
 	    !info.step_driver[0] || !info.step_since_ns ||
-	    (info.step != EGPU_STEP_REMOVE && info.step != EGPU_STEP_PROBE))
+	    (info.step != EGPU_STEP_REMOVE && info.step != EGPU_STEP_PROBE &&
+	     info.step != EGPU_STEP_MANAGE))
 		return 0;
 	stuck = monotonic_ns() - info.step_since_ns;
 	if (stuck > TELL_STUCK_NS && !follow->stuck) {

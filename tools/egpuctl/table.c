@@ -58,6 +58,8 @@ const struct option_def options[] = {
 	  "a command that puts load on the GPU, with its driver bound" },
 	{ OPT_DROPS, "drops", "N", NULL,
 	  "losses within ten minutes that are too many; 0: none are" },
+	{ OPT_DMA_BITS, "dma-bits", "N", "32 40 48 64",
+	  "address width of the function's DMA, 24 to 64 (32)" },
 	/* hidden: makes completion.bash and the man page's part */
 	{ OPT_GENERATE, "generate", "WHAT", NULL, NULL },
 };
@@ -149,6 +151,23 @@ const struct verb verbs[] = {
 			"says what may be unplugged, or why not. Ctrl-C "
 			"cancels as long as nothing was unbound.\n"
 			".B all\nchecks every port before it starts any.",
+	}, {
+		.name = "assign", .args = "FUNCTION egpu|host",
+		.words = "port;egpu host", .min = 2, .max = 2,
+		.run = cmd_assign, .options = OPTIONS(OPT_DMA_BITS),
+		.help = "give a PCI function to a driver of yours, or back",
+		.more = "FUNCTION is a PCI address below a tracked port, or a "
+			"port with one function below it. With\n.B egpu\n"
+			"it has a DRM node, whose memory it may reach and can "
+			"reach no longer when it leaves; with\n.B host\n"
+			"its own driver is bound again. See DMA below.",
+	}, {
+		.name = "dma", .args = "[PORT]", .words = "port", .max = 1,
+		.run = cmd_dma, .options = OPTIONS(OPT_NONE),
+		.help = "which memory each function may reach, and whose that is",
+		.more = "Also of functions under their vendor's driver. Root is "
+			"told the processes of all users, and the dma-bufs that "
+			"are attached (from debugfs). See DMA below.",
 	}, {
 		.name = "cancel", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_cancel,

@@ -11,6 +11,12 @@
 #define STUCK_NS	3000000000ULL
 #define MEASURE_MS	80
 
+bool may_go(const struct egpu_function *function)
+{
+	return (function->flags & EGPU_FUNCTION_GATED) ||
+	       (function->dma_flags & EGPU_DMA_MANAGED);
+}
+
 /* The function that is the GPU: display before accelerator before the rest. */
 const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 				     int count)
@@ -29,7 +35,7 @@ const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 			found = f;
 	}
 	for (i = 0; i < count && !found; i++)
-		if (functions[i].flags & EGPU_FUNCTION_GATED)
+		if (may_go(&functions[i]))
 			found = &functions[i];
 	return found;
 }
@@ -49,7 +55,7 @@ static void get_users(struct ctl *ctl, struct view *view, unsigned int what)
 	if (!(what & VIEW_MEASURE))
 		return;
 	for (i = 0; i < view->nr_functions && n < 16; i++)
-		if (view->functions[i].flags & EGPU_FUNCTION_GATED)
+		if (may_go(&view->functions[i]))
 			gpus[n++] = egpu_function_address(&view->functions[i]);
 	egpu_processes_measure(view->users, count, gpus, n, MEASURE_MS);
 }
@@ -133,6 +139,7 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	view->saved = config_port_find(&ctl->config, view->path);
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
+	view->dma = egpu_has(ctl->egpu, EGPU_CMD_FUNCTION_MANAGE);
 	get_gpu(view);
 	view->nr_hops = egpu_links(ctl->egpu, info->port, what & VIEW_ENDS,
 				   &view->about, &view->hops);
@@ -202,7 +209,8 @@ bool view_is_stuck(const struct view *view)
 
 	return info->step_driver[0] && info->step_since_ns &&
 	       (info->step == EGPU_STEP_PROBE ||
-		info->step == EGPU_STEP_REMOVE) &&
+		info->step == EGPU_STEP_REMOVE ||
+		info->step == EGPU_STEP_MANAGE) &&
 	       monotonic_ns() - info->step_since_ns > STUCK_NS;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "dma.h"
 
 static void put_hex(struct json_object *o, const char *key, uint32_t value)
 {
@@ -67,7 +67,7 @@ static struct json_object *gpu_json(const struct view *view)
 	return o;
 }
 
-static struct json_object *container_json(const struct egpu_place *place)
+struct json_object *container_json(const struct egpu_place *place)
 {
 	struct json_object *o;
 
@@ -141,7 +141,7 @@ struct json_object *user_json(const struct egpu_process *process,
 	return o;
 }
 
-static struct json_object *function_json(const struct egpu_function *f)
+struct json_object *function_json(const struct egpu_function *f, bool dma)
 {
 	struct json_object *o = json_object_new_object();
 	struct egpu_address a = egpu_function_address(f);
@@ -172,6 +172,7 @@ static struct json_object *function_json(const struct egpu_function *f)
 	put(o, "nodes", nodes_json(nodes, count));
 	if (count > 0)
 		free(nodes);
+	put(o, "dma", dma ? dma_json(f) : NULL);
 	return o;
 }
 
@@ -226,6 +227,7 @@ static struct json_object *transaction_json(const struct egpu_port_info *info)
 		[EGPU_TRANSACTION_DETACH] = "detach",
 		[EGPU_TRANSACTION_MEND] = "mend",
 		[EGPU_TRANSACTION_LINK] = "link",
+		[EGPU_TRANSACTION_MANAGE] = "manage",
 	};
 	struct json_object *o;
 	int64_t left;
@@ -261,9 +263,10 @@ static void put_full(struct json_object *o, const struct view *view)
 	}
 	put(o, "ports_below", below);
 	for (i = 0; i < view->nr_functions; i++)
-		json_object_array_add(view->functions[i].flags &
-				      EGPU_FUNCTION_GATED ? functions : others,
-				      function_json(&view->functions[i]));
+		json_object_array_add(may_go(&view->functions[i]) ?
+				      functions : others,
+				      function_json(&view->functions[i],
+						    view->dma));
 	for (i = 0; i < view->nr_listed; i++)
 		json_object_array_add(users, user_json(&view->users[i],
 						       driver));
@@ -272,7 +275,7 @@ static void put_full(struct json_object *o, const struct view *view)
 	put(o, "bars", bars_json(view));
 	put(o, "hops", hops_json(view));
 	put(o, "aer", aer_json(view));
-	put_null(o, "iommu");
+	put(o, "iommu", view->gpu && view->dma ? dma_json(view->gpu) : NULL);
 	put(o, "counters", counters_json(&view->info.counters));
 	put(o, "transaction", transaction_json(&view->info));
 	put(o, "users", users);

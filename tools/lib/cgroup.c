@@ -255,6 +255,9 @@ void egpu_cure(const struct egpu_process *process, const char *driver,
 			snprintf(buf, size, "log out first");
 	} else if (*place->engine && container_cure(place, buf, size)) {
 		return;
+	} else if (process->kinds & EGPU_HOLDS_NODE(EGPU_USER_IMPORTER)) {
+		snprintf(buf, size,
+			 "end what shows or renders its memory on another GPU");
 	} else if (!process->pid) {
 		snprintf(buf, size, "it lives in another pid namespace");
 	} else if (has_suffix(place->unit, ".service") && place->user_unit &&

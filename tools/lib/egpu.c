@@ -63,6 +63,11 @@ const struct egpu_query *egpu_about(const struct egpu *egpu)
 	return &egpu->query;
 }
 
+bool egpu_has(const struct egpu *egpu, unsigned int command)
+{
+	return egpu->query.ioctls >> command & 1;
+}
+
 static int port_ids(struct egpu *egpu, bool all, uint32_t **out)
 {
 	uint32_t *ids = NULL, room = 16;
@@ -127,6 +132,15 @@ int egpu_ports(struct egpu *egpu, bool all, struct egpu_port_info **ports)
 	return *ports ? kept : -ENOMEM;
 }
 
+/* Group 0 is one that exists; a module that knows of none means no group. */
+static void no_groups(struct egpu_function *functions, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		functions[i].iommu_group = EGPU_NO_IOMMU_GROUP;
+}
+
 int egpu_functions(struct egpu *egpu, uint32_t port,
 		   struct egpu_function **functions)
 {
@@ -148,6 +162,7 @@ int egpu_functions(struct egpu *egpu, uint32_t port,
 			return -ENOMEM;
 		}
 		array = bigger;
+		memset(array, 0, room * sizeof(*array));
 		list.functions = (uintptr_t)array;
 		ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_FUNCTION_LIST, &list);
 		if (ret < 0 || list.count > LIST_MAX) {
@@ -155,6 +170,8 @@ int egpu_functions(struct egpu *egpu, uint32_t port,
 			return ret < 0 ? ret : -EPROTO;
 		}
 		if (list.count <= room) {
+			if (!egpu_has(egpu, EGPU_CMD_FUNCTION_MANAGE))
+				no_groups(array, list.count);
 			*functions = array;
 			return (int)list.count;
 		}
@@ -290,6 +307,24 @@ int egpu_link_set(struct egpu *egpu, uint32_t port, uint32_t flags,
 	int ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_LINK_SET, &set);
 
 	*transaction = set.transaction;
+	return ret;
+}
+
+int egpu_function_manage(struct egpu *egpu, const struct egpu_address *address,
+			 uint32_t bits, uint32_t *port, uint32_t *transaction)
+{
+	struct egpu_function_manage manage = {
+		.size = sizeof(manage),
+		.flags = bits ? EGPU_MANAGE_TAKE : EGPU_MANAGE_RETURN,
+		.domain = address->domain,
+		.bus = address->bus,
+		.devfn = address->devfn,
+		.dma_bits = bits,
+	};
+	int ret = egpu_sys_ioctl(egpu->fd, EGPU_IOC_FUNCTION_MANAGE, &manage);
+
+	*port = manage.port;
+	*transaction = manage.transaction;
 	return ret;
 }
 

@@ -23,6 +23,7 @@
 /* ---------------------------------------------------------------- open */
 
 struct egpu;
+struct egpu_address;
 
 /**
  * enum egpu_absence - why there is no usable /dev/egpu
@@ -63,6 +64,9 @@ int egpu_fd(const struct egpu *egpu);
 /* egpu_about() - what QUERY said when it was opened. */
 const struct egpu_query *egpu_about(const struct egpu *egpu);
 
+/* egpu_has() - does the module have this ioctl (EGPU_CMD_*) */
+bool egpu_has(const struct egpu *egpu, unsigned int command);
+
 /**
  * egpu_diagnose() - why did egpu_open() fail
  * @error: what it returned
@@ -89,7 +93,11 @@ int egpu_ports(struct egpu *egpu, bool all, struct egpu_port_info **ports);
 /* egpu_port() - one port. Return: 0, -ENOENT no such port. */
 int egpu_port(struct egpu *egpu, uint32_t port, struct egpu_port_info *info);
 
-/* egpu_functions() - PCI functions below a port. Return: how many. */
+/*
+ * egpu_functions() - PCI functions below a port. A module without
+ * FUNCTION_MANAGE tells nothing of their DMA: no IOMMU group, the rest 0.
+ * Return: how many.
+ */
 int egpu_functions(struct egpu *egpu, uint32_t port,
 		   struct egpu_function **functions);
 
@@ -124,6 +132,20 @@ int egpu_attach(struct egpu *egpu, uint32_t port, uint32_t ignore,
 int egpu_detach(struct egpu *egpu, uint32_t port, uint32_t flags,
 		uint32_t wait_ms, const struct egpu_accepted *accepted,
 		uint32_t nr_accepted, uint32_t *transaction);
+
+/**
+ * egpu_function_manage() - begin to give a function to egpu, or back
+ * @egpu: from egpu_open()
+ * @address: of the function
+ * @bits: address width of its DMA, EGPU_DMA_BITS_*; 0: give it back
+ * @port: out: the port that it is below
+ * @transaction: out: its id, for egpu_transaction_wait()
+ *
+ * Return: 0, or -errno as struct egpu_function_manage says; -ENOTTY: the module
+ * is older than this.
+ */
+int egpu_function_manage(struct egpu *egpu, const struct egpu_address *address,
+			 uint32_t bits, uint32_t *port, uint32_t *transaction);
 
 /* egpu_cancel() - @transaction 0: whichever runs. */
 int egpu_cancel(struct egpu *egpu, uint32_t port, uint32_t transaction);
@@ -191,6 +213,7 @@ const char *egpu_backend_name(uint32_t backend);
 const char *egpu_policy_name(uint32_t policy);
 const char *egpu_event_name(uint32_t type);
 const char *egpu_user_kind_name(uint32_t kind);
+const char *egpu_iommu_name(uint32_t iommu);
 /* egpu_check_name() - @bit is a number, not a mask; NULL past the last. */
 const char *egpu_check_name(unsigned int bit);
 
@@ -615,7 +638,8 @@ struct egpu_place {
  * @pid: in the caller's namespace, 0 when it has none there
  * @uid: user id
  * @start_time: ns of CLOCK_BOOTTIME; exact when @in_kernel, else in ticks
- * @comm: its name
+ * @comm: its name; of other devices that have its memory, which is one entry
+ *	with pid 0 and of kind EGPU_USER_IMPORTER: "importers"
  * @kinds: EGPU_HOLDS_*
  * @nodes: what it holds, names
  * @nr_nodes: how many

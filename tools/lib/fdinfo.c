@@ -51,7 +51,7 @@ static bool is_new(struct clients *clients, unsigned long id)
 	return true;
 }
 
-static uint64_t bytes_of(const char *value)
+uint64_t egpu_fdinfo_bytes(const char *value)
 {
 	char unit[8] = "";
 	unsigned long long number = 0;
@@ -85,18 +85,18 @@ static void parse_line(struct clients *clients, struct regions *regions,
 		clients->engines = true;
 		clients->engine_ns += strtoull(value, NULL, 10);
 	} else if (!strncmp(key, "drm-resident-", 13) && is_local(key + 13)) {
-		regions->resident += bytes_of(value);
+		regions->resident += egpu_fdinfo_bytes(value);
 		regions->has_resident = true;
 	} else if (!strncmp(key, "drm-memory-", 11) && is_local(key + 11)) {
-		regions->memory += bytes_of(value);
+		regions->memory += egpu_fdinfo_bytes(value);
 		regions->has_memory = true;
 	} else if (!strncmp(key, "drm-total-", 10) && is_local(key + 10)) {
-		regions->total += bytes_of(value);
+		regions->total += egpu_fdinfo_bytes(value);
 		regions->has_total = true;
 	}
 }
 
-static const char *value_of(const char *text, const char *key)
+const char *egpu_fdinfo_value(const char *text, const char *key)
 {
 	const char *at = strstr(text, key);
 
@@ -114,10 +114,10 @@ static int one_fdinfo(const char *fd, void *arg)
 	char pdev[32] = "", *line, *save, *colon;
 	const char *value;
 
-	value = text ? value_of(text, "drm-pdev:") : NULL;
+	value = text ? egpu_fdinfo_value(text, "drm-pdev:") : NULL;
 	if (value)
 		sscanf(value, "%31s", pdev);
-	value = text ? value_of(text, "drm-client-id:") : NULL;
+	value = text ? egpu_fdinfo_value(text, "drm-client-id:") : NULL;
 	if (!is_ours(clients, pdev) ||
 	    (value && !is_new(clients, strtoul(value, NULL, 10)))) {
 		free(text);

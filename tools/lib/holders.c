@@ -288,7 +288,8 @@ int egpu_holders(struct egpu_process **list, int *count,
 	for (i = 0; i < nr_functions; i++) {
 		struct egpu_address a = egpu_function_address(&functions[i]);
 
-		if (!(functions[i].flags & EGPU_FUNCTION_GATED))
+		if (!(functions[i].flags & EGPU_FUNCTION_GATED) &&
+		    !(functions[i].dma_flags & EGPU_DMA_MANAGED))
 			continue;
 		gated = true;
 		add_function(&walk, &a);

@@ -65,6 +65,10 @@ void egpu_process_node(struct egpu_process *process, uint32_t kind,
 int egpu_holders(struct egpu_process **list, int *count,
 		 const struct egpu_function *functions, int nr_functions);
 
+/* fdinfo.c: what stands behind a key, or NULL; a number with its unit */
+const char *egpu_fdinfo_value(const char *text, const char *key);
+uint64_t egpu_fdinfo_bytes(const char *value);
+
 /* cgroup.c */
 void egpu_place_name(struct egpu_place *place);
 

@@ -57,6 +57,7 @@ const char *egpu_reason_name(uint32_t reason)
 		[EGPU_REASON_LINK_SPEED] = "link-speed",
 		[EGPU_REASON_TUNNELLED] = "tunnelled",
 		[EGPU_REASON_CXL] = "cxl",
+		[EGPU_REASON_NOT_MANAGED] = "not-managed",
 	};
 
 	return NAME_OF(names, reason);
@@ -79,6 +80,7 @@ const char *egpu_step_name(uint32_t step)
 		[EGPU_STEP_LINK] = "link",
 		[EGPU_STEP_LINK_RESET] = "link-reset",
 		[EGPU_STEP_LINK_RESTORE] = "link-restore",
+		[EGPU_STEP_MANAGE] = "manage",
 	};
 
 	return NAME_OF(names, step);
@@ -140,9 +142,24 @@ const char *egpu_user_kind_name(uint32_t kind)
 		[EGPU_USER_AUX] = "aux",
 		[EGPU_USER_FB] = "fb",
 		[EGPU_USER_BLOCK] = "block",
+		[EGPU_USER_IMPORTER] = "importer",
 	};
 
 	return NAME_OF(names, kind);
+}
+
+const char *egpu_iommu_name(uint32_t iommu)
+{
+	static const char * const names[] = {
+		[EGPU_IOMMU_NONE] = "none",
+		[EGPU_IOMMU_IDENTITY] = "identity",
+		[EGPU_IOMMU_STRICT] = "strict",
+		[EGPU_IOMMU_LAZY] = "lazy",
+		[EGPU_IOMMU_OTHER] = "other",
+		[EGPU_IOMMU_UNKNOWN] = "unknown",
+	};
+
+	return NAME_OF(names, iommu);
 }
 
 const char *egpu_check_name(unsigned int bit)

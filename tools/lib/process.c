@@ -134,6 +134,7 @@ static int from_kernel(struct egpu_process **list, int *count,
 		process->uid = users[i].uid;
 		process->start_time = users[i].start_time;
 		snprintf(process->comm, sizeof(process->comm), "%.15s",
+			 users[i].kind == EGPU_USER_IMPORTER ? "importers" :
 			 users[i].comm);
 		snprintf(name, sizeof(name), "%.31s", users[i].node);
 		egpu_process_node(process, EGPU_HOLDS_NODE(users[i].kind),

@@ -131,6 +131,8 @@ enum egpu_state {
  * @EGPU_REASON_LINK_SPEED: a link operation did not reach its speed; the link
  *	runs at another one, as before where that was possible
  * @EGPU_REASON_TUNNELLED: refused: a tunnelled link has no speed of its own
+ * @EGPU_REASON_NOT_MANAGED: a function could not be given to egpu, or back; the
+ *	error says why
  * @EGPU_REASON_CXL: refused: the device gives memory to the machine over CXL
  */
 enum egpu_reason {
@@ -158,6 +160,7 @@ enum egpu_reason {
 	EGPU_REASON_LINK_SPEED,
 	EGPU_REASON_TUNNELLED,
 	EGPU_REASON_CXL,
+	EGPU_REASON_NOT_MANAGED,
 	/* private: */
 	EGPU_REASON_COUNT
 };
@@ -178,6 +181,7 @@ enum egpu_reason {
  * @EGPU_STEP_LINK: training the link: Target Link Speed, Retrain Link
  * @EGPU_STEP_LINK_RESET: training it by a secondary bus reset
  * @EGPU_STEP_LINK_RESTORE: going back to the speed it had before
+ * @EGPU_STEP_MANAGE: giving a function to egpu's DRM driver, or back
  */
 enum egpu_step {
 	EGPU_STEP_NONE = 0,
@@ -194,6 +198,7 @@ enum egpu_step {
 	EGPU_STEP_LINK,
 	EGPU_STEP_LINK_RESET,
 	EGPU_STEP_LINK_RESTORE,
+	EGPU_STEP_MANAGE,
 	/* private: */
 	EGPU_STEP_COUNT
 };
@@ -251,6 +256,7 @@ enum egpu_policy {
 #define EGPU_TRANSACTION_DETACH		2
 #define EGPU_TRANSACTION_MEND		3 /* egpu's own, after a failed recovery */
 #define EGPU_TRANSACTION_LINK		4
+#define EGPU_TRANSACTION_MANAGE		5
 
 /**
  * struct egpu_query - EGPU_IOC_QUERY: what this module is and can do
@@ -434,6 +440,33 @@ struct egpu_bar {
 #define EGPU_BAR_ASSIGNED	(1U << 4)
 
 /**
+ * enum egpu_iommu - what stands between a function and memory
+ * @EGPU_IOMMU_NONE: nothing: it reaches all that its address width allows
+ * @EGPU_IOMMU_IDENTITY: an IOMMU that lets it through (passthrough)
+ * @EGPU_IOMMU_STRICT: translation; what is unmapped is out of reach at once
+ * @EGPU_IOMMU_LAZY: translation; what is unmapped stays in reach for some ms,
+ *	but for bos, whose unmapping waits
+ * @EGPU_IOMMU_OTHER: a domain of another kind
+ * @EGPU_IOMMU_UNKNOWN: it has no driver, one that makes its own domain (VFIO), or
+ *	is being bound; the group's type in sysfs says more
+ */
+enum egpu_iommu {
+	EGPU_IOMMU_NONE = 0,
+	EGPU_IOMMU_IDENTITY,
+	EGPU_IOMMU_STRICT,
+	EGPU_IOMMU_LAZY,
+	EGPU_IOMMU_OTHER,
+	EGPU_IOMMU_UNKNOWN,
+};
+
+#define EGPU_NO_IOMMU_GROUP	0xffffffffU
+
+/* Bits of egpu_function.dma_flags. */
+#define EGPU_DMA_MANAGED	(1U << 0) /* by egpu's DRM driver */
+#define EGPU_DMA_BOUNCES	(1U << 1) /* memory above its reach is copied */
+#define EGPU_DMA_MASTER		(1U << 2) /* bus mastering is on, as last set */
+
+/**
  * struct egpu_function - a PCI function below a port
  * @domain: PCI domain
  * @bus: bus number
@@ -450,6 +483,13 @@ struct egpu_bar {
  * @generation: number of its arrival
  * @driver: name of the bound driver, empty when none
  * @bars: BARs 0 to 5, and the expansion ROM
+ * @iommu_group: number of its IOMMU group, or EGPU_NO_IOMMU_GROUP
+ * @iommu: enum egpu_iommu
+ * @dma_bits: address width of its DMA; 0: none was set
+ * @dma_flags: EGPU_DMA_*
+ * @bo_bytes: of a managed function: memory in bos
+ * @mapped_bytes: so much of it is mapped for the function
+ * @mapped_segments: in so many segments
  */
 struct egpu_function {
 	__u32 domain;
@@ -467,6 +507,13 @@ struct egpu_function {
 	__aligned_u64 generation;
 	char driver[EGPU_NAME_LEN];
 	struct egpu_bar bars[7];
+	__u32 iommu_group;
+	__u32 iommu;
+	__u32 dma_bits;
+	__u32 dma_flags;
+	__aligned_u64 bo_bytes;
+	__aligned_u64 mapped_bytes;
+	__aligned_u64 mapped_segments;
 };
 
 /**
@@ -506,6 +553,8 @@ struct egpu_function_list {
  * @EGPU_USER_AUX: /dev/drm_dp_aux*, /dev/cec*
  * @EGPU_USER_FB: /dev/fb*
  * @EGPU_USER_BLOCK: a block device
+ * @EGPU_USER_IMPORTER: no process, with pid 0: @opens devices have imported a
+ *	dma-buf of a managed function
  */
 enum egpu_user_kind {
 	EGPU_USER_OTHER = 0,
@@ -516,6 +565,7 @@ enum egpu_user_kind {
 	EGPU_USER_AUX,
 	EGPU_USER_FB,
 	EGPU_USER_BLOCK,
+	EGPU_USER_IMPORTER,
 	/* private: */
 	EGPU_USER_KIND_COUNT
 };
@@ -560,7 +610,7 @@ struct egpu_user {
  * @users: address of the array; may be 0 when @count is 0
  *
  * Processes that hold a character or block device open whose device lies in
- * the sysfs subtree of a gated function. A file kept open by a mapping alone
+ * the sysfs subtree of a gated or managed function. A file kept open by a mapping alone
  * and a dma-buf are not seen here; libegpu looks for those. Callers without
  * CAP_SYS_ADMIN see the processes of their own user id. The answer is already
  * old when it arrives: opening cannot be prevented.
@@ -913,6 +963,55 @@ struct egpu_port_config {
 	__u32 policy;
 	__u32 quarantine_losses;
 	__u32 quarantine_window_ms;
+};
+
+/* egpu_function_manage.flags: give it to egpu's DRM driver, ... */
+#define EGPU_MANAGE_TAKE	(1U << 0)
+/* ... or back to the driver that wants it. */
+#define EGPU_MANAGE_RETURN	(1U << 1)
+#define EGPU_MANAGE_FLAGS	(EGPU_MANAGE_TAKE | EGPU_MANAGE_RETURN)
+
+#define EGPU_DMA_BITS_MIN	24U
+#define EGPU_DMA_BITS_MAX	64U
+
+/**
+ * struct egpu_function_manage - EGPU_IOC_FUNCTION_MANAGE: who drives a function
+ * @size: sizeof(struct egpu_function_manage)
+ * @flags: EGPU_MANAGE_TAKE or EGPU_MANAGE_RETURN
+ * @domain: PCI domain of the function
+ * @bus: its bus number
+ * @devfn: its device and function number, as PCI_DEVFN()
+ * @reserved: must be 0
+ * @dma_bits: with TAKE: address width of its DMA, EGPU_DMA_BITS_MIN to
+ *	EGPU_DMA_BITS_MAX; else 0
+ * @port: out: the port that it is below
+ * @transaction: out: id of the transaction, of kind EGPU_TRANSACTION_MANAGE
+ * @reserved2: must be 0
+ *
+ * TAKE: a function of any class below a tracked port, which is held or has no
+ * driver and is no virtual function, is bound to egpu and has a DRM device from
+ * then on: see include/uapi/drm/egpu_drm.h. RETURN: what it could reach is taken
+ * away, who has the DRM device open gets ENODEV, and its own driver is bound.
+ * Needs CAP_SYS_ADMIN.
+ *
+ * Results: 0, EBUSY it has a driver, or a driver override that is a user's;
+ * ENODEV it is gone, or (RETURN) not egpu's; EIO it does not take the width;
+ * ENOMEM.
+ *
+ * Errors: EINVAL, EBUSY a transaction runs, ENOENT no such function below a
+ * tracked port, ENODEV the port is gone, EPERM also: the kernel is locked down.
+ */
+struct egpu_function_manage {
+	__u32 size;
+	__u32 flags;
+	__u32 domain;
+	__u8 bus;
+	__u8 devfn;
+	__u16 reserved;
+	__u32 dma_bits;
+	__u32 port;
+	__u32 transaction;
+	__u32 reserved2;
 };
 
 #define EGPU_QUARANTINE_LOSSES_MAX	16U

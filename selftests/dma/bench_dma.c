@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * egpu_dma_bench ADDRESS VFIO-GROUP [ROUNDS]: what it costs to map, to unmap and
+ * to take away host memory of 4 KiB to 1 GiB, through egpu and through VFIO type
+ * 1, in turns. ADDRESS is a function that can be managed, VFIO-GROUP the node of
+ * another's group. Prints medians in microseconds.
+ *
+ * Memory is there, and touched, before anything is measured: a bo's pages are
+ * pinned since BO_CREATE, VFIO pins when it maps. Taken away: FUNCTION_MANAGE
+ * with RETURN, less what it takes without a bo; VFIO_GROUP_UNSET_CONTAINER.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dma.h"
+
+#define MAX_ROUNDS	200
+#define IOVA		0x100000000ULL
+
+enum what { MAP, UNMAP, REVOKE, WHATS };
+enum how { EGPU, VFIO, HOWS };
+
+static const uint64_t sizes[] = {
+	4 << 10, 64 << 10, 2 << 20, 64 << 20, 1 << 30,
+};
+
+static const char *address, *group_path;
+static double times[HOWS][WHATS][MAX_ROUNDS];
+
+static void die(const char *what, int error)
+{
+	printf("%s: %s\n", what, strerror(error < 0 ? -error : error));
+	exit(1);
+}
+
+static double since(long long began)
+{
+	return now_us() - began;
+}
+
+/* --- egpu --- */
+
+static double take_back(void)
+{
+	long long began = now_us();
+	int ret = manage(address, EGPU_MANAGE_RETURN, 0);
+
+	if (ret)
+		die("RETURN", ret);
+	return since(began);
+}
+
+static int give(void)
+{
+	int ret = manage(address, EGPU_MANAGE_TAKE, 64), fd;
+
+	if (ret)
+		die("TAKE", ret);
+	fd = node_open(address);
+	if (fd < 0)
+		die("node", fd);
+	return fd;
+}
+
+static double egpu_map(int fd, const struct bo *bo)
+{
+	struct drm_egpu_bo_map map = { .handle = bo->handle };
+	long long began = now_us();
+	int ret = call(fd, DRM_IOCTL_EGPU_BO_MAP, &map);
+
+	if (ret)
+		die("BO_MAP", ret);
+	return since(began);
+}
+
+static bool egpu_round(uint64_t size, int round)
+{
+	int fd = give(), ret;
+	double alone;
+	long long began;
+	struct bo bo;
+
+	alone = take_back();
+	close(fd);
+	fd = give();
+	ret = bo_create(fd, &bo, size, 0);
+	if (ret) {
+		take_back();
+		close(fd);
+		return false;
+	}
+	times[EGPU][MAP][round] = egpu_map(fd, &bo);
+	began = now_us();
+	bo_unmap(fd, &bo);
+	times[EGPU][UNMAP][round] = since(began);
+	egpu_map(fd, &bo);
+	times[EGPU][REVOKE][round] = take_back() - alone;
+	close(fd);
+	return true;
+}
+
+/* --- VFIO --- */
+
+static double vfio_map(int container, void *p, uint64_t size)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map), .vaddr = (uintptr_t)p, .iova = IOVA,
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.size = size,
+	};
+	long long began = now_us();
+
+	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
+		die("MAP_DMA", errno);
+	return since(began);
+}
+
+static bool vfio_round(uint64_t size, int round)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap), .iova = IOVA, .size = size,
+	};
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int group = open(group_path, O_RDWR | O_CLOEXEC);
+	long long began;
+	void *p;
+
+	if (container < 0 || group < 0 ||
+	    ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) ||
+	    ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
+		die(group_path, errno);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	times[VFIO][MAP][round] = vfio_map(container, p, size);
+	began = now_us();
+	if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		die("UNMAP_DMA", errno);
+	times[VFIO][UNMAP][round] = since(began);
+	vfio_map(container, p, size);
+	began = now_us();
+	if (ioctl(group, VFIO_GROUP_UNSET_CONTAINER))
+		die("UNSET_CONTAINER", errno);
+	times[VFIO][REVOKE][round] = since(began);
+	munmap(p, size);
+	close(group);
+	close(container);
+	return true;
+}
+
+/* --- the table --- */
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *of, int rounds)
+{
+	qsort(of, rounds, sizeof(*of), compare);
+	return rounds % 2 ? of[rounds / 2] :
+			    (of[rounds / 2 - 1] + of[rounds / 2]) / 2;
+}
+
+static void row(uint64_t size, int rounds)
+{
+	int what;
+
+	printf("%8llu KiB", (unsigned long long)size >> 10);
+	for (what = 0; what < WHATS; what++)
+		printf(" %10.0f %10.0f", median(times[EGPU][what], rounds),
+		       median(times[VFIO][what], rounds));
+	printf("  n=%d\n", rounds);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 3 ? atoi(argv[3]) : 20, round;
+	unsigned int i;
+
+	if (argc < 3)
+		return 2;
+	if (rounds < 1 || rounds > MAX_ROUNDS)
+		rounds = MAX_ROUNDS;
+	address = argv[1];
+	group_path = argv[2];
+	printf("us, median        map egpu       vfio unmap egpu       vfio revoke egpu     vfio\n");
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (round = 0; round < rounds; round++)
+			if (!egpu_round(sizes[i], round) ||
+			    !vfio_round(sizes[i], round))
+				break;
+		if (round)
+			row(sizes[i], round);
+	}
+	return 0;
+}
