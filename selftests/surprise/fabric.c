@@ -13,7 +13,7 @@
 #include "fabric.h"
 
 #define ROOT "/sys/kernel/config/egpu_sim"
-#define MAX_FABRICS 4
+#define MAX_FABRICS 64
 
 struct slot slots[MAX_PORTS];
 unsigned int nr_slots;
@@ -222,11 +222,12 @@ static void port_learn(struct slot *s)
 void fabric_make(const char *name, unsigned int ports, enum shape shape)
 {
 	struct slot *first = &slots[nr_slots];
-	char *dir = fabrics[nr_fabrics++];
+	char *dir = fabrics[nr_fabrics];
 	unsigned int i;
 
-	if (nr_slots + ports > MAX_PORTS)
-		die("more than %d ports", MAX_PORTS);
+	if (nr_slots + ports > MAX_PORTS || nr_fabrics++ == MAX_FABRICS)
+		die("more than %d ports or %d fabrics", MAX_PORTS,
+		    MAX_FABRICS);
 	made = shape;
 	snprintf(dir, sizeof(fabrics[0]), ROOT "/%s", name);
 	folder(dir);
@@ -372,6 +373,25 @@ bool slot_is_settled(const struct slot *s)
 	default:
 		return false;
 	}
+}
+
+uint64_t slot_windows(const struct slot *s)
+{
+	struct egpu_address at = egpu_port_address(&s->info);
+	uint64_t sum = 0xcbf29ce484222325ULL;	/* FNV-1a */
+	char path[80], address[EGPU_ADDRESS_LEN];
+	FILE *f;
+	int c;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource",
+		 egpu_address_format(&at, address));
+	f = fopen(path, "r");
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	while ((c = getc(f)) != EOF)
+		sum = (sum ^ (unsigned int)c) * 0x100000001b3ULL;
+	fclose(f);
+	return sum;
 }
 
 int slot_detach(struct slot *s)

@@ -27,6 +27,7 @@ enum shape {
  * @fault: its folder fault/
  * @card: folder of the device that goes into its slot
  * @below: sysfs folder of the first function below, when there is one
+ * @windows: of the port, when an operation began; see slot_windows()
  * @id: egpu's
  * @info: as read last
  * @dirty: there was an event since
@@ -45,6 +46,7 @@ struct slot {
 	char fault[96];
 	char card[96];
 	char below[64];
+	uint64_t windows;
 	uint32_t id;
 	struct egpu_port_info info;
 	bool dirty;
@@ -91,6 +93,8 @@ void slot_pull(struct slot *s);
 bool slot_is_ready(const struct slot *s);
 bool slot_is_empty(const struct slot *s);
 bool slot_is_settled(const struct slot *s);
+/* All windows that the kernel has for the port, as one number. */
+uint64_t slot_windows(const struct slot *s);
 int slot_detach(struct slot *s);
 /* Say in one line what is wrong with it; it is left alone from now on. */
 void slot_give_up(struct slot *s, const char *why);

@@ -6,7 +6,7 @@
  * list of points at the same time.
  *
  *	egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT]
- *		   [-a] OPERATION one|switch KIND
+ *		   [-a] [-f] OPERATION one|switch KIND
  *
  * OPERATION is attach, detach, query, suspend, retrain (under its driver) or
  * train (held, to a speed that it does not reach: by Recovery, by a reset, and
@@ -14,7 +14,9 @@
  * takes: yank, link, ones or retry. Without -n every point is tried, until the
  * operation needs no more accesses; with it so many, chosen by SEED; with -k
  * this one, on every port. -c: how many accesses ones and retry last (1). -a: the
- * port's own registers count, too.
+ * port's own registers count, too. -f: each port is a fabric of its own. Where one
+ * port has no space, the kernel takes the windows of all that share a bus with
+ * it, also of those that are in use.
  *
  * Prints "OPERATION/SHAPE/KIND: N points, N covered, …", and a line for each
  * point that went wrong; exit status 1 when there are any.
@@ -70,7 +72,7 @@ static const struct operation *op;
 static const char *shape_name, *kind;
 static unsigned int nr_ports = 32, nr_wanted, only, count = 1;
 static uint64_t seed = 1;
-static bool counting, all;
+static bool counting, all, apart;
 
 static unsigned char tries[MAX_POINTS + 1];
 static bool covered[MAX_POINTS + 1];
@@ -80,6 +82,7 @@ static uint32_t total;		/* accesses that the operation makes */
 static uint32_t last;		/* point that was handed out */
 static bool beyond;		/* a point behind all of them was not hit */
 static unsigned int nr_done, nr_wrong, nr_sleeps, nr_awake;
+static unsigned int nr_windows;	/* runs that left the port with others */
 static long long slowest_ms;
 
 /* --- operations --- */
@@ -328,6 +331,7 @@ static void enter(struct slot *s, enum phase phase)
 static void run_begin(struct slot *s)
 {
 	point_arm(s);
+	s->windows = slot_windows(s);
 	enter(s, op->begin ? PHASE_RUN : PHASE_SLEEP);
 	if (op->begin)
 		op->begin(s);
@@ -388,6 +392,7 @@ static void step(struct slot *s)
 	case PHASE_OUT:
 		if (!slot_is_empty(s))
 			break;
+		nr_windows += slot_windows(s) != s->windows;
 		enter(s, PHASE_IN);
 		slot_plug(s);
 		break;
@@ -476,6 +481,9 @@ static void tell(long long took)
 	       shape_name, kind, all ? "/all" : "", total, n, nr_wrong);
 	printf("%u runs on %u ports in %lld.%lld s, READY in %lld ms or less\n",
 	       nr_done, nr_slots, took / 1000, took % 1000 / 100, slowest_ms);
+	if (nr_windows)
+		printf("%u times the kernel took windows from a port or gave it others\n",
+		       nr_windows);
 	if (nr_sleeps)
 		printf("%u times suspended, %u times to the end\n", nr_sleeps,
 		       nr_awake);
@@ -487,13 +495,27 @@ static int usage(void)
 	return 2;
 }
 
+static void make(void)
+{
+	enum shape shape = strcmp(shape_name, "switch") ? SHAPE_ONE :
+							  SHAPE_SWITCH;
+	char name[16];
+	unsigned int i;
+
+	if (!apart)
+		fabric_make("sweep", nr_ports, shape);
+	for (i = 0; apart && i < nr_ports; i++) {
+		snprintf(name, sizeof(name), "sweep%u", i);
+		fabric_make(name, 1, shape);
+	}
+}
+
 static int sweep(void)
 {
 	long long start = now_ms();
 	unsigned int i;
 
-	fabric_make("sweep", nr_ports,
-		    strcmp(shape_name, "switch") ? SHAPE_ONE : SHAPE_SWITCH);
+	make();
 	for (i = 0; op->may_begin && i < nr_slots; i++) {
 		put(slots[i].card, "detect_speed", "8");
 		put(slots[i].card, "unrecoverable_above", "8");
@@ -519,7 +541,7 @@ int main(int argc, char **argv)
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((c = getopt(argc, argv, "p:n:s:k:c:a")) != -1) {
+	while ((c = getopt(argc, argv, "p:n:s:k:c:af")) != -1) {
 		if (c == 'p')
 			nr_ports = strtoul(optarg, NULL, 0);
 		else if (c == 'n')
@@ -532,6 +554,8 @@ int main(int argc, char **argv)
 			count = strtoul(optarg, NULL, 0);
 		else if (c == 'a')
 			all = true;
+		else if (c == 'f')
+			apart = true;
 		else
 			return usage();
 	}

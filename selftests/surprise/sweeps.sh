@@ -83,7 +83,7 @@ attach_one_ones() {
 
 prove -l -t 900 attach_switch_ones "the same, a switch and four functions"
 attach_switch_ones() {
-	sweep attach switch ones
+	sweep attach switch ones -f
 }
 
 prove -l -t 600 detach_one_ones "all ones once at any access of a detach"
