@@ -24,15 +24,15 @@
 #define MAX_ROUNDS	200
 #define IOVA		0x100000000ULL
 
-enum what { MAP, UNMAP, REVOKE, WHATS };
-enum how { EGPU, VFIO, HOWS };
+enum what { MAP, UNMAP, REVOKE, ALL_WHAT };
+enum how { EGPU, VFIO, ALL_HOW };
 
 static const uint64_t sizes[] = {
 	4 << 10, 64 << 10, 2 << 20, 64 << 20, 1 << 30,
 };
 
 static const char *address, *group_path;
-static double times[HOWS][WHATS][MAX_ROUNDS];
+static double times[ALL_HOW][ALL_WHAT][MAX_ROUNDS];
 
 static void die(const char *what, int error)
 {
@@ -177,7 +177,7 @@ static void row(uint64_t size, int rounds)
 	int what;
 
 	printf("%8llu KiB", (unsigned long long)size >> 10);
-	for (what = 0; what < WHATS; what++)
+	for (what = 0; what < ALL_WHAT; what++)
 		printf(" %10.0f %10.0f", median(times[EGPU][what], rounds),
 		       median(times[VFIO][what], rounds));
 	printf("  n=%d\n", rounds);
@@ -195,7 +195,11 @@ int main(int argc, char **argv)
 		rounds = MAX_ROUNDS;
 	address = argv[1];
 	group_path = argv[2];
-	printf("us, median        map egpu       vfio unmap egpu       vfio revoke egpu     vfio\n");
+	printf("%12s %21s %21s %21s\n", "", "map", "unmap", "revoke");
+	printf("%12s", "us, median");
+	for (i = 0; i < ALL_WHAT; i++)
+		printf(" %10s %10s", "egpu", "vfio");
+	putchar('\n');
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		for (round = 0; round < rounds; round++)
 			if (!egpu_round(sizes[i], round) ||

@@ -60,6 +60,7 @@
 
 #define MAX_BOS		64
 #define ROOM_MOST	4096
+#define SPACE		"\n "
 #define EDU_US		100000	/* from command to transfer */
 
 static struct bo bos[MAX_BOS];
@@ -73,6 +74,18 @@ static int say(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	vsnprintf(answer, sizeof(answer), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+__attribute__((format(printf, 1, 2)))
+static int say_more(const char *fmt, ...)
+{
+	size_t n = strlen(answer);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(answer + n, sizeof(answer) - n, fmt, ap);
 	va_end(ap);
 	return 0;
 }
@@ -102,14 +115,15 @@ static int function_tell(const struct egpu_function *f)
 		"none", "identity", "strict", "lazy", "other",
 	};
 
-	return say("managed=%d bounces=%d master=%d iommu=%s group=%d bits=%u bos=%llu mapped=%llu segments=%llu",
-		   !!(f->dma_flags & EGPU_DMA_MANAGED),
-		   !!(f->dma_flags & EGPU_DMA_BOUNCES),
-		   !!(f->dma_flags & EGPU_DMA_MASTER), iommus[f->iommu % 5],
-		   f->iommu_group, f->dma_bits,
-		   (unsigned long long)f->bo_bytes,
-		   (unsigned long long)f->mapped_bytes,
-		   (unsigned long long)f->mapped_segments);
+	say("managed=%d bounces=%d master=%d iommu=%s group=%d bits=%u ",
+	    !!(f->dma_flags & EGPU_DMA_MANAGED),
+	    !!(f->dma_flags & EGPU_DMA_BOUNCES),
+	    !!(f->dma_flags & EGPU_DMA_MASTER), iommus[f->iommu % 5],
+	    f->iommu_group, f->dma_bits);
+	return say_more("bos=%llu mapped=%llu segments=%llu",
+			(unsigned long long)f->bo_bytes,
+			(unsigned long long)f->mapped_bytes,
+			(unsigned long long)f->mapped_segments);
 }
 
 static int cmd_function(char **a)
@@ -209,11 +223,13 @@ static int cmd_info(char **a)
 	struct drm_egpu_bo_info i;
 	int ret = bo_info(node, bo_of(a[0]), &i);
 
-	return ret ? ret :
-		say("flags=%u size=%llu segments=%u revocation=%u charged=%llu importers=%u bits=%u",
-		    i.flags, (unsigned long long)i.size, i.segments,
-		    i.revocation, (unsigned long long)i.charged, i.importers,
-		    i.dma_bits);
+	if (ret)
+		return ret;
+	say("flags=%u size=%llu segments=%u revocation=%u ", i.flags,
+	    (unsigned long long)i.size, i.segments, i.revocation);
+	return say_more("charged=%llu importers=%u bits=%u",
+			(unsigned long long)i.charged, i.importers,
+			i.dma_bits);
 }
 
 static int cmd_address(char **a)
@@ -602,7 +618,7 @@ static int perform(char **words)
 		if (!strcmp(words[0], commands[i].name) &&
 		    n > commands[i].words)
 			return commands[i].fn(words + 1);
-	return -ENOSYS;
+	return -ENOTSUP;
 }
 
 static int answer_one(char **words)
@@ -626,9 +642,9 @@ int main(int argc, char **argv)
 		return !!answer_one(argv + 1);
 	while (fgets(line, sizeof(line), stdin)) {
 		n = 0;
-		words[0] = strtok_r(line, " \n", &save);
+		words[0] = strtok_r(line, SPACE, &save);
 		while (words[n] && n < 16)
-			words[++n] = strtok_r(NULL, " \n", &save);
+			words[++n] = strtok_r(NULL, SPACE, &save);
 		words[n] = NULL;
 		answer_one(words);
 	}

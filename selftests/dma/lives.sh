@@ -284,7 +284,7 @@ sizes() {
 	local size free
 	managed a
 	free=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-	for size in 1 2 511 512 513 16384 $((free / 4 / 5 * 3)); do
+	for size in 1 2 511 512 513 16384 $((free * 3 / 20)); do
 		mapped a $((size * PAGE))
 		ask a fill "$bo" 0x5a 0 64
 		ask a fill "$bo" 0x77 $((size * PAGE - 64)) 64

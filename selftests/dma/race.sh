@@ -9,6 +9,7 @@
 # race SECONDS [CMD]: while CMD is done again and again
 race() {
 	local end
+	eg quarantine f/p 0 0	# it is lost often on purpose
 	pinned_now
 	egpu_dma_race "$FN" "$1" 8 "$RANDOM" > "$KTAP_TMP/race" &
 	end=$(($(now_ms) + $1 * 1000))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # $first and others are for the tests
 # Tests on real DMA, with QEMU's edu device: rp0 has one of 64 bits, rp1, which
 # has no power controller, another, rp2 one of 28 bits and two functions. What
 # is written here is run by files that differ in the IOMMU's mode.

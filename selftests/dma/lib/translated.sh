@@ -10,9 +10,8 @@
 # faults FUNCTION NAME WORD…: what the client is asked to do meets the IOMMU. Of
 # faults that follow each other quickly the kernel tells some only.
 faults() {
-	local try
 	dmesg_mark
-	for try in 1 2 3; do
+	for _ in 1 2 3; do
 		ask "${@:2}"
 		if within 3 _sim_said "$(_fault Write "$1")"; then return; fi
 	done
