@@ -13,11 +13,13 @@ QUICK="external_facing=1 detect_ms=0 polling_ms=0 configuration_ms=0
 	speed_change_ms=0 recovery_ms=0"
 
 load() {
+	local p
 	sim_load
 	[ -e /sys/module/egpu ] || modprobe egpu "$@"
 	wait_for 5 test -c /dev/egpu
 	echo 1 > "$UNSAFE"
 	[ -d "$SIM/f" ] || fabric
+	for p in f/p f/g; do eg quarantine $p 0 0 > /dev/null; done
 }
 
 fabric() {
@@ -32,7 +34,6 @@ fabric() {
 	sim_gpu f/p/dev/function1 preset=plain
 	sim_gpu f/g/gpu
 	sim_live f
-	for p in f/p f/g; do eg quarantine $p 0 0 > /dev/null; done
 }
 
 # present: the device is in its slot, with no driver; $FN, $FN1
