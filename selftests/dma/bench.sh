@@ -16,6 +16,7 @@ costs() {
 	echo vfio-pci > "$PCI/$other/driver_override"
 	echo "$other" > /sys/bus/pci/drivers_probe
 	is "$(driver_of "$other")" vfio-pci
-	egpu_dma_bench "$(function_of rp0)" "/dev/vfio/$group" \
-		"${ROUNDS:-20}" | sed 's/^/# /' | tee /dev/ttyS1
+	egpu_dma_bench "$(function_of rp0)" "/dev/vfio/$group" 20 \
+		> "$KTAP_TMP/table" || fail "$(cat "$KTAP_TMP/table")"
+	sed 's/^/# /' "$KTAP_TMP/table" > /dev/ttyS1
 }

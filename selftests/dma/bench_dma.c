@@ -23,6 +23,7 @@
 
 #define MAX_ROUNDS	200
 #define IOVA		0x100000000ULL
+#define BIG		(256ULL << 20)
 
 enum what { MAP, UNMAP, REVOKE, ALL_WHAT };
 enum how { EGPU, VFIO, ALL_HOW };
@@ -80,35 +81,58 @@ static double egpu_map(int fd, const struct bo *bo)
 	return since(began);
 }
 
-static bool egpu_round(uint64_t size, int round)
+static double egpu_unmap(int fd, const struct bo *bo)
+{
+	long long began = now_us();
+	int ret = bo_unmap(fd, bo);
+
+	if (ret)
+		die("BO_UNMAP", ret);
+	return since(began);
+}
+
+static double egpu_revoke(uint64_t size)
 {
 	int fd = give(), ret;
-	double alone;
-	long long began;
+	double alone, took;
 	struct bo bo;
 
 	alone = take_back();
 	close(fd);
 	fd = give();
 	ret = bo_create(fd, &bo, size, 0);
-	if (ret) {
-		take_back();
-		close(fd);
-		return false;
-	}
-	times[EGPU][MAP][round] = egpu_map(fd, &bo);
-	began = now_us();
-	bo_unmap(fd, &bo);
-	times[EGPU][UNMAP][round] = since(began);
+	if (ret)
+		die("BO_CREATE", ret);
 	egpu_map(fd, &bo);
-	times[EGPU][REVOKE][round] = take_back() - alone;
+	took = take_back();
 	close(fd);
-	return true;
+	return took - alone;
 }
 
 /* --- VFIO --- */
 
-static double vfio_map(int container, void *p, uint64_t size)
+struct vfio {
+	int container;
+	int group;
+};
+
+static void vfio_open(struct vfio *v)
+{
+	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	v->group = open(group_path, O_RDWR | O_CLOEXEC);
+	if (v->container < 0 || v->group < 0 ||
+	    ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container) ||
+	    ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
+		die(group_path, errno);
+}
+
+static void vfio_close(struct vfio *v)
+{
+	close(v->group);
+	close(v->container);
+}
+
+static double vfio_map(struct vfio *v, void *p, uint64_t size)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map), .vaddr = (uintptr_t)p, .iova = IOVA,
@@ -117,43 +141,73 @@ static double vfio_map(int container, void *p, uint64_t size)
 	};
 	long long began = now_us();
 
-	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
+	if (ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map))
 		die("MAP_DMA", errno);
 	return since(began);
 }
 
-static bool vfio_round(uint64_t size, int round)
+static double vfio_unmap(struct vfio *v, uint64_t size)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap), .iova = IOVA, .size = size,
 	};
-	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	int group = open(group_path, O_RDWR | O_CLOEXEC);
-	long long began;
-	void *p;
+	long long began = now_us();
 
-	if (container < 0 || group < 0 ||
-	    ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) ||
-	    ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
-		die(group_path, errno);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (p == MAP_FAILED)
-		return false;
-	times[VFIO][MAP][round] = vfio_map(container, p, size);
-	began = now_us();
-	if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
 		die("UNMAP_DMA", errno);
-	times[VFIO][UNMAP][round] = since(began);
-	vfio_map(container, p, size);
+	return since(began);
+}
+
+static double vfio_revoke(void *p, uint64_t size)
+{
+	long long began;
+	struct vfio v;
+	double took;
+
+	vfio_open(&v);
+	vfio_map(&v, p, size);
 	began = now_us();
-	if (ioctl(group, VFIO_GROUP_UNSET_CONTAINER))
+	if (ioctl(v.group, VFIO_GROUP_UNSET_CONTAINER))
 		die("UNSET_CONTAINER", errno);
-	times[VFIO][REVOKE][round] = since(began);
-	munmap(p, size);
-	close(group);
-	close(container);
-	return true;
+	took = since(began);
+	vfio_close(&v);
+	return took;
+}
+
+/* --- a size --- */
+
+/* The same memory all the time. Another bo keeps bus mastering on. */
+static void map_and_unmap(void *p, uint64_t size, int rounds)
+{
+	int fd = give(), i, ret;
+	struct bo bo, keeper;
+	struct vfio v;
+
+	ret = bo_create(fd, &keeper, 4096, 0) ?: bo_create(fd, &bo, size, 0);
+	if (ret)
+		die("BO_CREATE", ret);
+	egpu_map(fd, &keeper);
+	vfio_open(&v);
+	for (i = 0; i < rounds; i++) {
+		times[EGPU][MAP][i] = egpu_map(fd, &bo);
+		times[VFIO][MAP][i] = vfio_map(&v, p, size);
+		times[EGPU][UNMAP][i] = egpu_unmap(fd, &bo);
+		times[VFIO][UNMAP][i] = vfio_unmap(&v, size);
+	}
+	vfio_close(&v);
+	bo_close(fd, &bo);
+	close(fd);
+	take_back();
+}
+
+static void take_away(void *p, uint64_t size, int rounds)
+{
+	int i;
+
+	for (i = 0; i < rounds; i++) {
+		times[EGPU][REVOKE][i] = egpu_revoke(size);
+		times[VFIO][REVOKE][i] = vfio_revoke(p, size);
+	}
 }
 
 /* --- the table --- */
@@ -172,21 +226,38 @@ static double median(double *of, int rounds)
 			    (of[rounds / 2 - 1] + of[rounds / 2]) / 2;
 }
 
-static void row(uint64_t size, int rounds)
+static void row(uint64_t size, int rounds, int revokes)
 {
-	int what;
+	int what, n;
 
 	printf("%8llu KiB", (unsigned long long)size >> 10);
-	for (what = 0; what < ALL_WHAT; what++)
-		printf(" %10.0f %10.0f", median(times[EGPU][what], rounds),
-		       median(times[VFIO][what], rounds));
-	printf("  n=%d\n", rounds);
+	for (what = 0; what < ALL_WHAT; what++) {
+		n = what == REVOKE ? revokes : rounds;
+		printf(" %10.0f %10.0f", median(times[EGPU][what], n),
+		       median(times[VFIO][what], n));
+	}
+	printf("  n=%d, %d\n", rounds, revokes);
 	fflush(stdout);
+}
+
+static void measure(uint64_t size, int rounds)
+{
+	/* Filling a bo anew takes most of the time. */
+	int revokes = size > BIG ? (rounds + 3) / 4 : rounds;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap", errno);
+	map_and_unmap(p, size, rounds);
+	take_away(p, size, revokes);
+	munmap(p, size);
+	row(size, rounds, revokes);
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 3 ? atoi(argv[3]) : 20, round;
+	int rounds = argc > 3 ? atoi(argv[3]) : 20;
 	unsigned int i;
 
 	if (argc < 3)
@@ -200,13 +271,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < ALL_WHAT; i++)
 		printf(" %10s %10s", "egpu", "vfio");
 	putchar('\n');
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		for (round = 0; round < rounds; round++)
-			if (!egpu_round(sizes[i], round) ||
-			    !vfio_round(sizes[i], round))
-				break;
-		if (round)
-			row(sizes[i], round);
-	}
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		measure(sizes[i], rounds);
 	return 0;
 }

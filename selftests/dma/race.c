@@ -21,6 +21,7 @@
 
 #define MAX_THREADS	64
 #define MOST_PAGES	64
+#define LARGE		(4 << 20)
 
 static const char *address;
 static atomic_int shared = -1;	/* the node that all threads use */
@@ -49,6 +50,8 @@ static void touch(struct bo *bo, unsigned int *seed)
 {
 	uint64_t at = rand_r(seed) % bo->size;
 
+	if (!bo->p)
+		return;
 	((volatile uint8_t *)bo->p)[at] = 0x5a;
 	if (((volatile uint8_t *)bo->p)[at] != 0x5a) {
 		bad++;
@@ -84,16 +87,15 @@ static void one_round(int fd, unsigned int *seed)
 	lost += ret == -ENODEV;
 	if (ret)
 		return;
-	ret = bo_mmap(fd, &bo);
-	must("MMAP", ret);
-	if (!ret) {
-		use(fd, &bo, seed);
-		/* Sometimes the mapping is what keeps it. */
-		if (rand_r(seed) & 1)
-			must("close", bo_close(fd, &bo));
-		touch(&bo, seed);
+	/* What no process has mapped loses its pages with the function. */
+	if (rand_r(seed) & 1)
+		must("MMAP", bo_mmap(fd, &bo));
+	use(fd, &bo, seed);
+	if (rand_r(seed) & 1)
+		must("close", bo_close(fd, &bo));
+	touch(&bo, seed);
+	if (bo.p)
 		munmap(bo.p, bo.size);
-	}
 	if (bo.d)
 		munmap(bo.d, bo.size);
 	if (bo.dmabuf >= 0)
@@ -140,15 +142,28 @@ static void share_again(void)
 	close(fd);
 }
 
+/* While it is taken away others queue up behind that. */
+static void slow_down(void)
+{
+	struct bo large;
+
+	if (bo_create(shared, &large, LARGE, 0))
+		return;
+	bo_map(shared, &large);
+	free(large.segments);
+}
+
 static void give_and_take(unsigned int *seed)
 {
 	int ret = manage(address, EGPU_MANAGE_TAKE, 64);
 
 	takes += !ret;
-	if (!ret)
+	if (!ret) {
 		share_again();
-	else
+		slow_down();
+	} else {
 		usleep(5000);
+	}
 	usleep(rand_r(seed) % 60000);
 	ret = manage(address, EGPU_MANAGE_RETURN, 0);
 	if (ret == -EIO || ret == -EINVAL)
