@@ -384,7 +384,7 @@ const struct ioctl_info ioctl_table[] = {
 		.mutates = true,
 		.port_offset = offsetof(struct egpu_link_set, port),
 	}, {
-		INFO(FUNCTION_MANAGE, function_manage, 36),
+		INFO(FUNCTION_MANAGE, function_manage, 32),
 		.must = END(egpu_function_manage, dma_bits),
 		.enough = END(egpu_function_manage, transaction),
 		.mutates = true,
