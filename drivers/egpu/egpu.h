@@ -57,6 +57,8 @@
 #define EGPU_TRAIN_LOOK_MS	1	/* between two looks at it */
 #define EGPU_REMOVAL_MS		5000	/* pciehp's time for a link that went */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
+#define EGPU_TRYLOCK_MS		10	/* between two tries of a lock */
+#define EGPU_RESET_MS		1000	/* a device answers so long after a reset */
 
 /**
  * enum egpu_job - the blocking work of a port, one at a time
@@ -493,18 +495,29 @@ int egpu_detach_precheck(struct egpu_port *port,
 			 const struct egpu_accept *accept, bool force);
 
 /* slot.c */
+enum egpu_slot_op {
+	EGPU_SLOT_ON,
+	EGPU_SLOT_OFF,
+	EGPU_SLOT_RESET,
+};
+
+struct device *egpu_service_get(struct pci_dev *port);
+bool egpu_service_lock(struct device *service);
+int egpu_slot_op(struct pci_bus *bus, enum egpu_slot_op op);
 enum egpu_backend egpu_slot_backend(struct egpu_port *port);
 void egpu_slot_look(struct egpu_port *port);
 bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);
-int egpu_slot_reset(struct egpu_port *port, struct pci_dev *below);
 bool egpu_slot_dpc_triggered(struct egpu_port *port);
 struct egpu_nested;
 struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
+
+/* reset.c */
+int egpu_slot_reset(struct egpu_port *port);
 
 /* link.c */
 /**

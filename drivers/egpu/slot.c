@@ -13,8 +13,6 @@
 
 #include "egpu.h"
 
-#define EGPU_TRYLOCK_MS 10
-#define EGPU_RESET_TRIES 20	/* while others look at what is below */
 
 /* The number under which pciehp registers its slot. */
 #ifdef PCI_SLOT_ALL_DEVICES
@@ -36,7 +34,7 @@ static int egpu_service_match(struct device *dev, void *data)
 }
 
 /* The port's hotplug service, bound to pciehp; with a reference, or NULL. */
-static struct device *egpu_service_get(struct pci_dev *port)
+struct device *egpu_service_get(struct pci_dev *port)
 {
 	struct device *service = NULL;
 
@@ -66,7 +64,7 @@ enum egpu_backend egpu_slot_backend(struct egpu_port *port)
  * unbinds it holds the service's device_lock, maybe for a long time while it
  * waits for what we do: so only try, and give up when the port dies.
  */
-static bool egpu_service_lock(struct device *service)
+bool egpu_service_lock(struct device *service)
 {
 	while (!device_trylock(service)) {
 		if (!device_is_registered(service))
@@ -79,7 +77,15 @@ static bool egpu_service_lock(struct device *service)
 	return false;
 }
 
-static int egpu_slot_op(struct pci_bus *bus, bool on)
+/**
+ * egpu_slot_op() - call an operation of pciehp's slot
+ * @bus: the bus below; its port's service is locked
+ * @op: which
+ *
+ * Return: what the operation says, -ENODEV when there is none, -ENXIO when
+ * pciehp's slot has a number that this kernel should not give it.
+ */
+int egpu_slot_op(struct pci_bus *bus, enum egpu_slot_op op)
 {
 	struct hotplug_slot *hotplug;
 	struct pci_slot *slot;
@@ -92,10 +98,12 @@ static int egpu_slot_op(struct pci_bus *bus, bool on)
 	hotplug = slot->hotplug;
 	if (!hotplug)
 		ret = -ENXIO;
-	if (hotplug && on && hotplug->ops->enable_slot)
+	else if (op == EGPU_SLOT_ON && hotplug->ops->enable_slot)
 		ret = hotplug->ops->enable_slot(hotplug);
-	else if (hotplug && !on && hotplug->ops->disable_slot)
+	else if (op == EGPU_SLOT_OFF && hotplug->ops->disable_slot)
 		ret = hotplug->ops->disable_slot(hotplug);
+	else if (op == EGPU_SLOT_RESET && hotplug->ops->reset_slot)
+		ret = hotplug->ops->reset_slot(hotplug, PCI_RESET_DO_RESET);
 	pci_destroy_slot(slot);
 	return ret;
 }
@@ -125,7 +133,7 @@ static void egpu_pciehp_settle(struct pci_dev *port)
  *  * -ENXIO	pciehp's slot has a number that this kernel should not give it
  *  * -EINVAL	its power is off already
  */
-static int egpu_pciehp_op(struct egpu_port *port, bool on)
+static int egpu_pciehp_op(struct egpu_port *port, enum egpu_slot_op op)
 {
 	struct device *service = egpu_service_get(port->pdev);
 	int ret = -ENODEV;
@@ -134,7 +142,7 @@ static int egpu_pciehp_op(struct egpu_port *port, bool on)
 		return -ENODEV;
 	if (egpu_service_lock(service)) {
 		/* Bound, so the bus below cannot go. */
-		ret = egpu_slot_op(port->pdev->subordinate, on);
+		ret = egpu_slot_op(port->pdev->subordinate, op);
 		if (ret == -ENODEV)
 			egpu_pciehp_settle(port->pdev);
 		device_unlock(service);
@@ -222,12 +230,12 @@ int egpu_slot_off(struct egpu_port *port)
 	/* Their interrupt threads may wait for the lock that removal holds. */
 	if (egpu_has_hotplug_below(port))
 		return -EBUSY;
-	ret = egpu_pciehp_op(port, false);
+	ret = egpu_pciehp_op(port, EGPU_SLOT_OFF);
 	if (ret == -ENXIO)
 		return ret;
 	if (ret == -ENODEV && egpu_slot_is_occupied(port)) {
-		egpu_pciehp_op(port, true);
-		ret = egpu_pciehp_op(port, false);
+		egpu_pciehp_op(port, EGPU_SLOT_ON);
+		ret = egpu_pciehp_op(port, EGPU_SLOT_OFF);
 	}
 	if (!egpu_slot_is_occupied(port))
 		return 0;
@@ -247,7 +255,7 @@ int egpu_slot_on(struct egpu_port *port)
 	int ret = -ENODEV;
 
 	if (egpu_slot_backend(port) == EGPU_BACKEND_PCIEHP) {
-		ret = egpu_pciehp_op(port, true);
+		ret = egpu_pciehp_op(port, EGPU_SLOT_ON);
 		if (egpu_slot_is_occupied(port))
 			return 0;
 	}
@@ -257,42 +265,6 @@ int egpu_slot_on(struct egpu_port *port)
 		pci_rescan_bus(bus);
 	pci_unlock_rescan_remove();
 	return egpu_slot_is_occupied(port) ? 0 : ret ?: -ENODEV;
-}
-
-/**
- * egpu_slot_reset() - reset the bus below; pciehp takes no notice of it
- * @port: the port; nothing below is bound to a driver but ours
- * @below: a function there, with a reference
- *
- * The kernel saves and restores the configuration of all that is below. pciehp's
- * slot stays while its service is locked.
- *
- * Return: 0, -ENODEV when pciehp goes, or what pci_reset_bus() says.
- */
-int egpu_slot_reset(struct egpu_port *port, struct pci_dev *below)
-{
-	struct device *service = egpu_service_get(port->pdev);
-	int tries = EGPU_RESET_TRIES;
-	int ret = -ENODEV;
-
-	/* Where pciehp was and is no more, its slot is going, too. */
-	if (!service && READ_ONCE(port->backend) == EGPU_BACKEND_PCIEHP)
-		return -ENODEV;
-	if (!service || egpu_service_lock(service)) {
-		do {
-			ret = -ENODEV;
-			if (!device_is_registered(&below->dev) ||
-			    pci_dev_is_disconnected(below))
-				break;
-			ret = pci_reset_bus(below);
-			if (ret == -EAGAIN)
-				msleep(EGPU_TRYLOCK_MS);
-		} while (ret == -EAGAIN && --tries);
-		if (service)
-			device_unlock(service);
-	}
-	put_device(service);
-	return ret;
 }
 
 /* The name of pciehp's slot; it cannot go while its service is locked. */

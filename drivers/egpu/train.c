@@ -227,7 +227,7 @@ static int egpu_train_reset(struct egpu_train *train, u32 speed)
 	if (ret)
 		return ret;
 	egpu_train_set_target(train, train->target);
-	ret = egpu_slot_reset(train->port, train->below);
+	ret = egpu_slot_reset(train->port);
 	egpu_train_settle(train, speed, ret ? 0 : EGPU_TRAIN_MS);
 	egpu_train_clear_lbms(train);
 	if (ret && ret != -ENODEV && ret != -ETIMEDOUT)
