@@ -301,18 +301,24 @@ static bool egpu_train_is_current(struct egpu_train *train)
 
 /*
  * The link went down, and pciehp has the word; with nobody to remove it, the
- * device is there, and has forgotten all that it was told.
+ * device is there, and has forgotten all that it was told. But pciehp looks away
+ * during a reset: what was pulled then it is told to remove.
  */
 static int egpu_train_dropped(struct egpu_train *train)
 {
 	u64 end = ktime_get_ns() + (u64)EGPU_REMOVAL_MS * NSEC_PER_MSEC;
+	struct egpu_port *port = train->port;
 
 	train->down = true;
 	egpu_train_set_linking(train, false);
 	egpu_train_set_target(train, train->link.target_speed);
-	if (egpu_slot_backend(train->port) == EGPU_BACKEND_PCIEHP)
-		while (egpu_train_is_current(train) && ktime_get_ns() < end)
-			msleep(EGPU_GONE_LOOK_MS);
+	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP)
+		return -ENODEV;
+	while (egpu_train_is_current(train) && ktime_get_ns() < end)
+		msleep(EGPU_GONE_LOOK_MS);
+	if (egpu_train_is_current(train) && !egpu_port_is_bound(port) &&
+	    egpu_slot_presence(port) == 0)
+		egpu_slot_off(port);
 	return -ENODEV;
 }
 
