@@ -56,15 +56,19 @@ static void egpu_below_unlock(struct egpu_pdevs *below, u32 nr)
 static int egpu_below_lock_one(struct pci_dev *pdev)
 {
 	struct device_driver *drv;
+	int ret = 0;
 
 	if (!pci_dev_trylock(pdev))
 		return -EAGAIN;
 	drv = pdev->dev.driver;
-	if (pdev->hdr_type == PCI_HEADER_TYPE_BRIDGE || !drv ||
-	    egpu_bus_is_ours(drv))
-		return 0;
-	pci_dev_unlock(pdev);
-	return -EBUSY;
+	if (!device_is_registered(&pdev->dev) || pci_dev_is_disconnected(pdev))
+		ret = -ENODEV;
+	else if (pdev->hdr_type != PCI_HEADER_TYPE_BRIDGE && drv &&
+		 !egpu_bus_is_ours(drv))
+		ret = -EBUSY;
+	if (ret)
+		pci_dev_unlock(pdev);
+	return ret;
 }
 
 /* Nobody binds, removes, or reads configuration from user space any more. */

@@ -317,8 +317,12 @@ static int egpu_train_dropped(struct egpu_train *train)
 	while (egpu_train_is_current(train) && ktime_get_ns() < end)
 		msleep(EGPU_GONE_LOOK_MS);
 	if (egpu_train_is_current(train) && !egpu_port_is_bound(port) &&
-	    egpu_slot_presence(port) == 0)
+	    egpu_slot_presence(port) == 0) {
 		egpu_slot_off(port);
+		/* And after it has switched off: what was plugged in then. */
+		if (egpu_slot_presence(port) > 0)
+			egpu_slot_on(port);
+	}
 	return -ENODEV;
 }
 
