@@ -36,7 +36,8 @@
 #define MAX_POINTS	20000
 #define MAX_TRIES	3	/* for a point that was not reached */
 #define MAX_BROKEN	4	/* ports; then it makes no sense to go on */
-#define LIMIT_MS	25000	/* for one phase: nothing takes so long */
+#define LIMIT_MS	25000	/* for one phase: nothing takes so long, but ... */
+#define RESET_LIMIT_MS	90000	/* ... the kernel's wait after a bus reset */
 #define QUIET_MS	1500	/* an attach that ends nowhere has ended */
 
 enum phase {
@@ -55,6 +56,7 @@ enum phase {
  * @attached: it begins with a GPU that is READY, else with an empty slot
  * @scope: whose accesses count
  * @own: only those of this process do
+ * @resets: the kernel waits for a minute for what is pulled in its reset
  * @may_begin: it is where the operation begins, or is now on the way there;
  *	NULL: that is when it is READY
  */
@@ -63,6 +65,7 @@ struct operation {
 	bool attached;
 	const char *scope;
 	bool own;
+	bool resets;
 	void (*begin)(struct slot *s);
 	bool (*is_over)(struct slot *s, bool hit);
 	bool (*may_begin)(struct slot *s);
@@ -205,18 +208,18 @@ static bool query_is_over(struct slot *s, bool hit)
 }
 
 static const struct operation operations[] = {
-	{ "attach", false, "below", false, slot_plug, attach_is_over,
-	  NULL },
-	{ "detach", true, "below", false, detach_begin, detach_is_over,
-	  NULL },
-	{ "query", true, "all", true, query_begin, query_is_over,
-	  NULL },
-	{ "suspend", true, "below", false, NULL, query_is_over,
-	  NULL },
-	{ "retrain", true, "all", false, retrain_begin, transaction_is_over,
-	  NULL },
-	{ "train", true, "all", false, train_begin, transaction_is_over,
-	  train_may_begin },
+	{ "attach", false, "below", false, false,
+	  slot_plug, attach_is_over, NULL },
+	{ "detach", true, "below", false, false,
+	  detach_begin, detach_is_over, NULL },
+	{ "query", true, "all", true, false,
+	  query_begin, query_is_over, NULL },
+	{ "suspend", true, "below", false, false,
+	  NULL, query_is_over, NULL },
+	{ "retrain", true, "all", false, false,
+	  retrain_begin, transaction_is_over, NULL },
+	{ "train", true, "all", false, true,
+	  train_begin, transaction_is_over, train_may_begin },
 };
 
 /* One for all ports: through all of the kernel's phases, without sleeping. */
@@ -413,10 +416,11 @@ static void watch(struct slot *s)
 		"did not end", "did not become EMPTY", "did not become READY",
 		"done",
 	};
+	int limit = patient(op->resets ? RESET_LIMIT_MS : LIMIT_MS);
 	char why[128];
 
 	if (s->phase == PHASE_DONE || s->phase == PHASE_SLEEP ||
-	    now_ms() - s->begun_ms < patient(LIMIT_MS))
+	    now_ms() - s->begun_ms < limit)
 		return;
 	snprintf(why, sizeof(why), "%s/%s/%s at %u: %s", op->name, shape_name,
 		 kind, s->point, words[s->phase]);
