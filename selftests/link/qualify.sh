@@ -141,7 +141,7 @@ prove -t 60 exact "it tells as many errors as the kernel counted, of both ends"
 exact() {
 	local before i
 	one
-	qualify --seconds 3.5 --max-errors-per-minute 1000 &
+	qualify --seconds $((4 * ${VM_SLOW:-1})) --max-errors-per-minute 1000 &
 	wait_for 10 at_work
 	nap 1.5
 	before=$(counted)
