@@ -373,6 +373,12 @@ static long egpu_config_check(const struct egpu_port_config *config)
 	if (!(flags & EGPU_CONFIG_QUARANTINE) &&
 	    (config->quarantine_losses || config->quarantine_window_ms))
 		return -EINVAL;
+	if (flags & EGPU_CONFIG_SOFT && !(flags & EGPU_CONFIG_TRACK))
+		return -EINVAL;
+	if (flags & EGPU_CONFIG_WATCH ?
+	    config->watch_ms < EGPU_WATCH_MS_MIN ||
+	    config->watch_ms > EGPU_WATCH_MS_MAX : config->watch_ms)
+		return -EINVAL;
 	return 0;
 }
 
@@ -421,6 +427,12 @@ static long egpu_config_apply(struct egpu_port *port,
 	if (config->flags & EGPU_CONFIG_FORGET &&
 	    (port->txn.id || egpu_manages_any(port)))
 		return -EBUSY;
+	if (config->flags & EGPU_CONFIG_SOFT && !egpu_port_can_be_soft(port))
+		return -EOPNOTSUPP;
+	if (config->flags & EGPU_CONFIG_SOFT)
+		port->soft_wanted = true;
+	if (config->flags & EGPU_CONFIG_WATCH)
+		port->watch_ms = config->watch_ms;
 	if (config->flags & EGPU_CONFIG_POLICY) {
 		port->policy = config->policy;
 		egpu_state_post(port, EGPU_BIT_POLICY);

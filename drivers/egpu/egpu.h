@@ -268,6 +268,8 @@ struct egpu_transaction {
  * @kept: unbound by a detach that holds, waits for ATTACH
  * @linking: the link is being trained
  * @dropped: it went down by that
+ * @soft_wanted: its slot is to be egpu's own
+ * @watch_ms: time between two looks at the link of a soft slot
  * @no_retrain: arrivals are not retrained
  * @limit: how fast the link may be
  * @target_found: Target Link Speed before egpu changed it, tenths of GT/s
@@ -337,6 +339,8 @@ struct egpu_port {
 	bool kept;
 	bool linking;
 	bool dropped;
+	bool soft_wanted;
+	u32 watch_ms;
 	bool no_retrain;
 	bool no_return;
 	bool job_pinned;
@@ -403,6 +407,7 @@ bool egpu_port_is_below(const struct egpu_port *child,
 bool egpu_port_has_children(struct egpu_port *port);
 bool egpu_port_is_occupied(struct egpu_port *port);
 bool egpu_port_is_bound(struct egpu_port *port);
+bool egpu_port_can_be_soft(const struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);

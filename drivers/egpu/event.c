@@ -114,6 +114,7 @@ static const char * const step_names[EGPU_STEP_COUNT] = {
 	[EGPU_STEP_LINK_RESET] = "link-reset",
 	[EGPU_STEP_LINK_RESTORE] = "link-restore",
 	[EGPU_STEP_MANAGE] = "manage",
+	[EGPU_STEP_SPACE] = "space",
 };
 
 static const char * const event_names[EGPU_EVENT_COUNT] = {

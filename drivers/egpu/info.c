@@ -128,6 +128,8 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 		info->flags |= EGPU_PORT_TRACKED;
 	if (port->no_retrain)
 		info->flags |= EGPU_PORT_NO_RETRAIN;
+	if (port->soft_wanted)
+		info->flags |= EGPU_PORT_SOFT;
 	if (port->by_topology)
 		info->flags |= EGPU_PORT_AUTO_TRACKED;
 	if (port->no_return)
@@ -158,6 +160,7 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 	info->ignored_checks = port->ignored_checks;
 	info->quarantine_losses = port->quarantine_losses;
 	info->quarantine_window_ms = port->quarantine_window_ms;
+	info->watch_ms = port->watch_ms;
 	info->counters = port->counters;
 	strscpy(info->slot_name, port->slot_name, sizeof(info->slot_name));
 }

@@ -83,6 +83,7 @@ static u32 egpu_port_topology(struct pci_dev *pdev)
 {
 	u32 flags = 0;
 	u32 slot = 0;
+	u32 link = 0;
 
 	if (pdev->is_hotplug_bridge)
 		flags |= EGPU_PORT_HOTPLUG;
@@ -96,7 +97,20 @@ static u32 egpu_port_topology(struct pci_dev *pdev)
 		pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &slot);
 	if (slot != ~0U && slot & PCI_EXP_SLTCAP_PCP)
 		flags |= EGPU_PORT_POWER_CONTROLLER;
+	pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &link);
+	if (link != ~0U && link & PCI_EXP_LNKCAP_DLLLARC)
+		flags |= EGPU_PORT_LINK_REPORTING;
 	return flags;
+}
+
+/*
+ * Its link can be watched, and nobody else has the slot. A hotplug capability
+ * that firmware kept for itself is firmware's.
+ */
+bool egpu_port_can_be_soft(const struct egpu_port *port)
+{
+	return !(port->topology & EGPU_PORT_HOTPLUG) &&
+	       port->topology & EGPU_PORT_LINK_REPORTING;
 }
 
 #define EGPU_PORT_EXTERNAL (EGPU_PORT_EXTERNAL_FACING | EGPU_PORT_REMOVABLE | \
@@ -157,6 +171,7 @@ static struct egpu_port *egpu_port_alloc(struct pci_dev *pdev)
 	port->nr_users = -1;
 	port->quarantine_losses = 5;
 	port->quarantine_window_ms = 60000;
+	port->watch_ms = EGPU_WATCH_MS_DEFAULT;
 	port->since_ns = ktime_get_ns();
 	egpu_state_setup(port);
 	return port;
@@ -256,8 +271,8 @@ struct egpu_port *egpu_port_get_by_pdev(struct pci_dev *pdev)
  * egpu_port_for() - the slot port of a function
  * @pdev: the function
  *
- * The nearest hotplug-capable port above it; when there is none, the nearest
- * tracked one.
+ * The nearest hotplug-capable or soft port above it; when there is none, the
+ * nearest tracked one.
  *
  * Return: the port with a reference, or NULL when it is not tracked.
  */
@@ -272,7 +287,8 @@ struct egpu_port *egpu_port_for(struct pci_dev *pdev)
 		port = egpu_port_find(above);
 		if (!port)
 			continue;
-		if (port->topology & EGPU_PORT_HOTPLUG) {
+		if (port->topology & EGPU_PORT_HOTPLUG ||
+		    READ_ONCE(port->soft_wanted)) {
 			nearest = port;
 			break;
 		}

@@ -67,7 +67,7 @@ static const struct field port_info_fields[] = {
 	F(egpu_port_info, ignored_checks, FIELD_OUT),
 	F(egpu_port_info, quarantine_losses, FIELD_OUT),
 	F(egpu_port_info, quarantine_window_ms, FIELD_OUT),
-	F(egpu_port_info, reserved2, FIELD_OUT),
+	F(egpu_port_info, watch_ms, FIELD_OUT),
 	F(egpu_port_info, counters, FIELD_OUT),
 	F(egpu_port_info, slot_name, FIELD_OUT),
 };
@@ -130,6 +130,7 @@ static const struct field port_config_fields[] = {
 	F(egpu_port_config, policy, FIELD_IN),
 	F(egpu_port_config, quarantine_losses, FIELD_ZERO),
 	F(egpu_port_config, quarantine_window_ms, FIELD_ZERO),
+	F(egpu_port_config, watch_ms, FIELD_ZERO),
 };
 
 static const struct field event_subscribe_fields[] = {
@@ -363,7 +364,7 @@ const struct ioctl_info ioctl_table[] = {
 	}, {
 		INFO(PORT_CONFIG, port_config, 32),
 		.must = END(egpu_port_config, port),
-		.enough = END(egpu_port_config, quarantine_window_ms),
+		.enough = END(egpu_port_config, watch_ms),
 		.mutates = true,
 		.port_offset = offsetof(struct egpu_port_config, port),
 	}, {

@@ -81,6 +81,7 @@ const char *egpu_step_name(uint32_t step)
 		[EGPU_STEP_LINK_RESET] = "link-reset",
 		[EGPU_STEP_LINK_RESTORE] = "link-restore",
 		[EGPU_STEP_MANAGE] = "manage",
+		[EGPU_STEP_SPACE] = "space",
 	};
 
 	return NAME_OF(names, step);

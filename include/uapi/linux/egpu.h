@@ -182,6 +182,7 @@ enum egpu_reason {
  * @EGPU_STEP_LINK_RESET: training it by a secondary bus reset
  * @EGPU_STEP_LINK_RESTORE: going back to the speed it had before
  * @EGPU_STEP_MANAGE: giving a function to egpu's DRM driver, or back
+ * @EGPU_STEP_SPACE: making room for the BARs of what is held
  */
 enum egpu_step {
 	EGPU_STEP_NONE = 0,
@@ -199,6 +200,7 @@ enum egpu_step {
 	EGPU_STEP_LINK_RESET,
 	EGPU_STEP_LINK_RESTORE,
 	EGPU_STEP_MANAGE,
+	EGPU_STEP_SPACE,
 	/* private: */
 	EGPU_STEP_COUNT
 };
@@ -249,6 +251,8 @@ enum egpu_policy {
 #define EGPU_PORT_OBSERVED		(1U << 9) /* gate=0: nothing is held */
 #define EGPU_PORT_NO_RETURN		(1U << 10) /* too late to cancel */
 #define EGPU_PORT_NO_RETRAIN		(1U << 11) /* arrivals are not retrained */
+#define EGPU_PORT_SOFT			(1U << 12) /* its slot is to be egpu's own */
+#define EGPU_PORT_LINK_REPORTING	(1U << 13) /* reports Data Link Layer Link Active (7.5.3.6) */
 
 /* Kinds of transaction. */
 #define EGPU_TRANSACTION_NONE		0
@@ -360,7 +364,7 @@ struct egpu_counters {
  * @ignored_checks: out: EGPU_CHECK_* that ATTACH was told to ignore
  * @quarantine_losses: out: so many losses ...
  * @quarantine_window_ms: out: ... in so many ms put the port in quarantine
- * @reserved2: out: 0
+ * @watch_ms: out: time between two looks at the link of a soft slot, in ms
  * @counters: out: see struct egpu_counters
  * @slot_name: out: name below /sys/bus/pci/slots, empty when there is none
  *
@@ -401,7 +405,7 @@ struct egpu_port_info {
 	__u32 ignored_checks;
 	__u32 quarantine_losses;
 	__u32 quarantine_window_ms;
-	__u32 reserved2;
+	__u32 watch_ms;
 	struct egpu_counters counters;
 	char slot_name[EGPU_NAME_LEN];
 };
@@ -925,11 +929,17 @@ struct egpu_cancel {
 #define EGPU_CONFIG_BY_ADDRESS		(1U << 5) /* @port is out, not in */
 #define EGPU_CONFIG_RETRAIN		(1U << 6) /* arrivals with a poor link */
 #define EGPU_CONFIG_NO_RETRAIN		(1U << 7) /* ... or take them as they are */
+#define EGPU_CONFIG_SOFT		(1U << 8) /* with TRACK: its slot is egpu's own */
+#define EGPU_CONFIG_WATCH		(1U << 9) /* set @watch_ms */
 #define EGPU_CONFIG_FLAGS \
 	(EGPU_CONFIG_TRACK | EGPU_CONFIG_FORGET | EGPU_CONFIG_POLICY | \
 	 EGPU_CONFIG_QUARANTINE | EGPU_CONFIG_QUARANTINE_RESET | \
 	 EGPU_CONFIG_BY_ADDRESS | EGPU_CONFIG_RETRAIN | \
-	 EGPU_CONFIG_NO_RETRAIN)
+	 EGPU_CONFIG_NO_RETRAIN | EGPU_CONFIG_SOFT | EGPU_CONFIG_WATCH)
+
+#define EGPU_WATCH_MS_MIN	20U
+#define EGPU_WATCH_MS_MAX	60000U
+#define EGPU_WATCH_MS_DEFAULT	250U
 
 /**
  * struct egpu_port_config - EGPU_IOC_PORT_CONFIG: how a port is treated
@@ -944,13 +954,22 @@ struct egpu_cancel {
  * @quarantine_losses: so many losses, at most EGPU_QUARANTINE_LOSSES_MAX, with
  *	EGPU_CONFIG_QUARANTINE; 0: never
  * @quarantine_window_ms: in so many ms, at most EGPU_QUARANTINE_WINDOW_MAX
+ * @watch_ms: time between two looks at the link of a soft slot, with
+ *	EGPU_CONFIG_WATCH: EGPU_WATCH_MS_MIN to EGPU_WATCH_MS_MAX; else 0
+ *
+ * SOFT is for a port without hotplug capability that reports Data Link Layer
+ * Link Active (most OCuLink and M.2 links): egpu registers a hotplug slot of its
+ * own and watches the link. It is registered a moment later: then the port's
+ * backend is EGPU_BACKEND_SOFT. Where that fails, as when another hotplug driver
+ * has the slot, EGPU_PORT_SOFT is cleared and @step_error says why.
  *
  * FORGET lets a held GPU go to its driver and then leaves the port alone; what
  * is bound stays bound. A port that is tracked by topology can be forgotten,
  * too. Needs CAP_SYS_ADMIN.
  *
  * Errors: ENOENT no such port (or no PCIe downstream port at that address),
- * EBUSY a transaction runs.
+ * EBUSY a transaction runs, EOPNOTSUPP (SOFT) it has a hotplug capability, or
+ * does not report its link.
  */
 struct egpu_port_config {
 	__u32 size;
@@ -963,6 +982,7 @@ struct egpu_port_config {
 	__u32 policy;
 	__u32 quarantine_losses;
 	__u32 quarantine_window_ms;
+	__u32 watch_ms;
 };
 
 /* egpu_function_manage.flags: give it to egpu's DRM driver, ... */
