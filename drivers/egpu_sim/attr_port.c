@@ -36,6 +36,7 @@ static const char *const sim_interrupt_words[] = {
 };
 
 SIM_WORD(port, hotplug, native, DEAD, sim_hotplug_words);
+SIM_SWITCH(port, slot, bare_slot, DEAD);
 SIM_SWITCH(port, power_controller, power_controller, DEAD);
 SIM_SWITCH(port, attention_button, attention_button, DEAD);
 SIM_SWITCH(port, indicators, indicators, DEAD);
@@ -145,6 +146,7 @@ CONFIGFS_ATTR_RO(sim_, statistics);
 
 struct configfs_attribute *sim_port_attrs[] = {
 	&sim_attr_hotplug,
+	&sim_attr_slot,
 	&sim_attr_power_controller,
 	&sim_attr_attention_button,
 	&sim_attr_indicators,

@@ -170,8 +170,15 @@ static void sim_build_msi(struct sim_build *b)
 static void sim_build_slot(struct sim_build *b, int at)
 {
 	const struct sim_port *port = b->fn->port;
-	u32 cap = PCI_EXP_SLTCAP_HPC | 75 << 7 | port->slot_number << 19;
+	u32 cap = 75 << 7 | port->slot_number << 19;
 
+	if (port->inband_presence_disable)
+		put32(b, at + PCI_EXP_SLTCAP2, 1);
+	if (!port->native) {
+		put32(b, at + PCI_EXP_SLTCAP, cap);
+		return;
+	}
+	cap |= PCI_EXP_SLTCAP_HPC;
 	if (port->attention_button)
 		cap |= PCI_EXP_SLTCAP_ABP;
 	if (port->power_controller)
@@ -186,8 +193,6 @@ static void sim_build_slot(struct sim_build *b, int at)
 	if (port->indicators)
 		put16(b, at + PCI_EXP_SLTCTL, PCI_EXP_SLTCTL_ATTN_IND_OFF |
 		      PCI_EXP_SLTCTL_PWR_IND_OFF);
-	if (port->inband_presence_disable)
-		put32(b, at + PCI_EXP_SLTCAP2, 1);
 }
 
 static void sim_build_link(struct sim_build *b, int at, u32 speed, u32 width)
@@ -204,6 +209,11 @@ static void sim_build_link(struct sim_build *b, int at, u32 speed, u32 width)
 	}
 	put32(b, at + PCI_EXP_LNKCAP, cap);
 	put16(b, at + PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_SLC | 1);
+}
+
+static bool sim_has_slot(const struct sim_func *fn)
+{
+	return fn->port && (fn->port->native || fn->port->bare_slot);
 }
 
 static int sim_pcie_type(const struct sim_func *fn)
@@ -223,7 +233,7 @@ static void sim_build_pcie(struct sim_build *b)
 	int at = sim_cap(b, PCI_CAP_ID_EXP, version > 1 ? 0x3c : 0x24);
 
 	put16(b, at + PCI_EXP_FLAGS, version | sim_pcie_type(fn) << 4 |
-	      (fn->port && fn->port->native ? PCI_EXP_FLAGS_SLOT : 0) |
+	      (sim_has_slot(fn) ? PCI_EXP_FLAGS_SLOT : 0) |
 	      (speed >= 6 ? SIM_FLAGS_FLIT : 0));
 	put32(b, at + PCI_EXP_DEVCAP, 2 | PCI_EXP_DEVCAP_RBER |
 	      PCI_EXP_DEVCAP_EXT_TAG |
@@ -231,8 +241,10 @@ static void sim_build_pcie(struct sim_build *b)
 	put16(b, at + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_RELAX_EN |
 	      PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_READRQ_512B);
 	sim_build_link(b, at, speed, width);
-	if (fn->port && fn->port->native)
+	if (sim_has_slot(fn))
 		sim_build_slot(b, at);
+	else if (fn->port)	/* PCIe 6.0.1 section 7.5.3.11 */
+		put16(b, at + PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_PDS);
 	if (fn->port && !fn->port->up)
 		put16(b, at + PCI_EXP_RTCAP, PCI_EXP_RTCAP_CRSVIS);
 	if (version < 2)

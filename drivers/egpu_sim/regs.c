@@ -114,11 +114,13 @@ static bool sim_is_downstream(int type)
 static void sim_mask_slot(struct sim_func *fn, int at)
 {
 	u32 cap = get_unaligned_le32(fn->regs->initial + at + PCI_EXP_SLTCAP);
-	u32 rw = PCI_EXP_SLTCTL_ABPE | PCI_EXP_SLTCTL_PFDE |
-		 PCI_EXP_SLTCTL_MRLSCE | PCI_EXP_SLTCTL_PDCE |
-		 PCI_EXP_SLTCTL_CCIE | PCI_EXP_SLTCTL_HPIE |
-		 PCI_EXP_SLTCTL_DLLSCE;
+	u32 rw = 0;
 
+	if (cap & PCI_EXP_SLTCAP_HPC)
+		rw |= PCI_EXP_SLTCTL_ABPE | PCI_EXP_SLTCTL_PFDE |
+		      PCI_EXP_SLTCTL_MRLSCE | PCI_EXP_SLTCTL_PDCE |
+		      PCI_EXP_SLTCTL_CCIE | PCI_EXP_SLTCTL_HPIE |
+		      PCI_EXP_SLTCTL_DLLSCE;
 	if (cap & PCI_EXP_SLTCAP_AIP)
 		rw |= PCI_EXP_SLTCTL_AIC;
 	if (cap & PCI_EXP_SLTCAP_PIP)

@@ -297,7 +297,8 @@ struct sim_stats {
  * @share: what firmware gives it: bus numbers and windows, from the fabric's first
  *
  * As configured (sim_lock; what is used while live is read once):
- * @native: it has the Hot-Plug Capable bit, else there are no slot registers
+ * @native: it has the Hot-Plug Capable bit
+ * @bare_slot: without it there are slot registers all the same
  * @power_controller: Power Controller Present
  * @attention_button: Attention Button Present
  * @indicators: Attention and Power Indicator Present
@@ -364,7 +365,7 @@ struct sim_port {
 	u32 slot_number;
 	struct sim_share share;
 
-	bool native, power_controller, attention_button, indicators, surprise;
+	bool native, bare_slot, power_controller, attention_button, indicators, surprise;
 	bool command_completed, inband_presence_disable, external_facing;
 	bool usb4;
 	bool dll_active_reporting, surprise_down, dpc, msi;

@@ -179,6 +179,8 @@ void sim_slot_control(struct sim_port *port, u16 old, u16 new)
 			sim_switch_update(port->card);
 	}
 	sim_slot_presence(port, true);
+	if (!port->native)
+		return;
 	if (port->command_ms)
 		hrtimer_start(&port->command_timer,
 			      ms_to_ktime(port->command_ms), HRTIMER_MODE_REL);

@@ -360,3 +360,60 @@ interrupt_stuck() {
 	sim_said 'Disabling IRQ' 20
 	sim_set f/p interrupt normal
 }
+
+prove bare "a slot without hotplug: number and presence, no pciehp, nothing is told"
+bare() {
+	slot hotplug=none slot=1 power_controller=1 indicators=1
+	like "$(sim_lspci f/p)" "\(v2\) Root Port \(Slot\+\)"
+	like "$(sim_lspci f/p)" "PwrCtrl- MRL- AttnInd- PwrInd- HotPlug- Surprise-"
+	not sim_service f/p pciehp
+	is "$(sim_slot f/p || :)" ""
+	is "$(($(sltsta f/p) & 0x40))" 0
+	sim_put f/p/gpu
+	sim_expect f/p link "L0 *"
+	is "$(($(sltsta f/p) & 0x40))" 64
+	# No Command Completed, and nothing to write but In-Band PD Disable.
+	sim_reg f/p CAP_EXP+18.w=ffff
+	is "$(sltctl f/p) $(($(sltsta f/p) & 0x10))" "0 0"
+	sim_pull f/p/gpu
+	is "$(($(sltsta f/p) & 0x40))" 0
+}
+
+prove bare_disabled "Link Disable: presence is still that of the card; plugged so, it does not train"
+bare_disabled() {
+	slot hotplug=none slot=1
+	sim_put f/p/gpu
+	sim_expect f/p link "L0 *"
+	sim_reg f/p CAP_EXP+10.w=10:10
+	sim_expect f/p link "Disabled*"
+	is "$(($(sltsta f/p) & 0x40))" 64
+	sim_pull f/p/gpu
+	is "$(($(sltsta f/p) & 0x40))" 0
+	sim_put f/p/gpu
+	nap 0.3
+	sim_expect f/p link "Disabled*"
+	is "$(($(sltsta f/p) & 0x40))" 64
+	sim_reg f/p CAP_EXP+10.w=0:10
+	sim_expect f/p link "L0 *"
+}
+
+prove bare_pins "pins that do not touch, and in-band presence disabled: it reads absent"
+bare_pins() {
+	slot hotplug=none slot=1 inband_presence_disable=1
+	sim_set f/p presence absent
+	sim_put f/p/gpu
+	sim_expect f/p link "L0 *"
+	is "$(($(sltsta f/p) & 0x40))" 64
+	sim_reg f/p CAP_EXP+18.w=4000:4000
+	is "$(($(sltctl f/p))) $(($(sltsta f/p) & 0x40))" "16384 0"
+}
+
+prove slotless "without a slot presence is hardwired to 1"
+slotless() {
+	slot hotplug=none
+	like "$(sim_lspci f/p)" "Root Port \(Slot-\)"
+	is "$(sltsta f/p)" 64
+	sim_put f/p/gpu
+	sim_expect f/p link "L0 *"
+	is "$(sltsta f/p)" 64
+}

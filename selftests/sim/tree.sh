@@ -147,8 +147,8 @@ forms() {
 DEAD_FABRIC="firmware_keeps mem_spare prefetch_spare ram"
 DEAD_PORT="aer attention_button buses command_completed dll_active_reporting \
 dpc external_facing hotplug inband_presence_disable indicators max_speed \
-max_width mem_window msi power_controller prefetch_window surprise surprise_down \
-usb4"
+max_width mem_window msi power_controller prefetch_window slot surprise \
+surprise_down usb4"
 OUT_DEV="aer bar0 bar1 bar2 bar3 bar4 bar5 class config corrupt cxl device flr \
 interrupt_pin max_speed max_width msi pcie_version pm preset rebar revision \
 rom serial subsystem_device subsystem_vendor vendor"
@@ -211,6 +211,7 @@ defaults() {
 	while read -r attr want; do
 		is "$(sim_get f/p "$attr")" "$want" "$attr"
 	done <<< "hotplug native
+		slot 0
 		power_controller 0
 		attention_button 0
 		indicators 0
