@@ -10,6 +10,8 @@
  *	egpu_client detach [-fcb] [-w MS] [-a PID]… [-s] PORT
  *	egpu_client cancel PORT
  *	egpu_client track|forget|reset PORT
+ *	egpu_client soft PORT [MS]		TRACK with SOFT, and WATCH
+ *	egpu_client watch PORT MS
  *	egpu_client policy PORT auto|manual
  *	egpu_client quarantine PORT LOSSES MS
  *	egpu_client wait PORT STATE[/REASON],… [MS]
@@ -118,6 +120,9 @@ static int cmd_info(char **args)
 	       i.transaction_kind, i.nr_users);
 	printf("failed_checks=%u\nignored_checks=%u\n", i.failed_checks,
 	       i.ignored_checks);
+	printf("soft=%d\nlink_reporting=%d\nwatch_ms=%u\n",
+	       !!(i.flags & EGPU_PORT_SOFT),
+	       !!(i.flags & EGPU_PORT_LINK_REPORTING), i.watch_ms);
 	printf("tracked=%d\nsafe=%d\nno_return=%d\ncable=%d\nobserved=%d\n",
 	       !!(i.flags & EGPU_PORT_TRACKED),
 	       !!(i.flags & EGPU_PORT_SAFE_TO_UNPLUG),
@@ -243,21 +248,42 @@ static int cmd_cancel(char **args)
 	return 0;
 }
 
-static int config(uint32_t flags, uint32_t policy, uint32_t losses, uint32_t ms)
+static int config_set(struct egpu_port_config c)
 {
-	struct egpu_port_config c = {
-		.flags = flags, .port = port, .policy = policy,
-		.quarantine_losses = losses, .quarantine_window_ms = ms,
-	};
-
+	c.port = port;
 	check(egpu_config(egpu, &c));
 	return 0;
+}
+
+static int config(uint32_t flags, uint32_t policy, uint32_t losses, uint32_t ms)
+{
+	return config_set((struct egpu_port_config){
+		.flags = flags, .policy = policy,
+		.quarantine_losses = losses, .quarantine_window_ms = ms,
+	});
 }
 
 static int cmd_track(char **args)
 {
 	(void)args;
 	return config(EGPU_CONFIG_TRACK, 0, 0, 0);
+}
+
+static int cmd_soft(char **args)
+{
+	return config_set((struct egpu_port_config){
+		.flags = EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT |
+			 (*args ? EGPU_CONFIG_WATCH : 0),
+		.watch_ms = *args ? strtoul(*args, NULL, 0) : 0,
+	});
+}
+
+static int cmd_watch(char **args)
+{
+	return config_set((struct egpu_port_config){
+		.flags = EGPU_CONFIG_WATCH,
+		.watch_ms = *args ? strtoul(*args, NULL, 0) : 0,
+	});
 }
 
 static int cmd_forget(char **args)
@@ -387,6 +413,8 @@ static const struct {
 	{ "detach", true, cmd_detach },
 	{ "cancel", true, cmd_cancel },
 	{ "track", true, cmd_track },
+	{ "soft", true, cmd_soft },
+	{ "watch", true, cmd_watch },
 	{ "forget", true, cmd_forget },
 	{ "reset", true, cmd_reset },
 	{ "policy", true, cmd_policy },
