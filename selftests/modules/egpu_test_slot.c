@@ -12,6 +12,10 @@ static char *bus;
 module_param(bus, charp, 0444);
 MODULE_PARM_DESC(bus, "bus of the slot, DOMAIN:BUS, hexadecimal");
 
+static char *name = "egpu_test";
+module_param(name, charp, 0444);
+MODULE_PARM_DESC(name, "its name below /sys/bus/pci/slots");
+
 static struct pci_bus *test_bus;
 static u8 test_power = 1;
 
@@ -52,7 +56,7 @@ static int __init test_init(void)
 	if (!test_bus)
 		return -ENODEV;
 	get_device(&test_bus->dev);
-	ret = pci_hp_register(&test_slot, test_bus, 0, "egpu_test");
+	ret = pci_hp_register(&test_slot, test_bus, 0, name);
 	if (ret)
 		put_device(&test_bus->dev);
 	return ret;

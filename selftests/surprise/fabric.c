@@ -18,6 +18,7 @@
 struct slot slots[MAX_PORTS];
 unsigned int nr_slots;
 struct egpu *egpu;
+unsigned int soft_ms;
 
 static char fabrics[MAX_FABRICS][64];
 static unsigned int nr_fabrics;
@@ -166,7 +167,12 @@ static void port_make(struct slot *s, const char *fabric, unsigned int nr,
 	snprintf(s->dir, sizeof(s->dir), "%s/port%u", fabric, nr);
 	folder(s->dir);
 	snprintf(s->fault, sizeof(s->fault), "%s/fault", s->dir);
-	put(s->dir, "external_facing", "1");
+	if (soft_ms) {
+		put(s->dir, "hotplug", "none");
+		put(s->dir, "slot", "1");	/* that it was pulled is seen */
+	} else {
+		put(s->dir, "external_facing", "1");
+	}
 	link_quick(s->dir);
 	if (shape == SHAPE_ONE)
 		card_one(s);
@@ -195,6 +201,10 @@ static void port_number(struct slot *s)
 	if (!s->id)
 		die("%s: egpu does not know %s", s->dir, address);
 	config.port = s->id;	/* never quarantined */
+	if (soft_ms)
+		config.flags |= EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT |
+				EGPU_CONFIG_WATCH;
+	config.watch_ms = soft_ms;
 	if (egpu_config(egpu, &config))
 		die("%s: PORT_CONFIG", address);
 }
@@ -208,9 +218,12 @@ static void port_learn(struct slot *s)
 	port_number(s);
 	do {
 		if (now_ms() > end)
-			die("%s: egpu has not scanned it", s->dir);
+			die("%s: egpu has not scanned it, or is not soft",
+			    s->dir);
 		slot_refresh(s);
-	} while (!s->info.secondary && !usleep(10000));
+	} while ((!s->info.secondary ||
+		  (soft_ms && s->info.backend != EGPU_BACKEND_SOFT)) &&
+		 !usleep(10000));
 	if (!(s->info.flags & EGPU_PORT_TRACKED))
 		die("%s: external, and not tracked", s->dir);
 	at = egpu_port_address(&s->info);

@@ -64,6 +64,8 @@ struct slot {
 extern struct slot slots[MAX_PORTS];
 extern unsigned int nr_slots;
 extern struct egpu *egpu;
+/* Ports without hotplug capability, made soft with this WATCH; 0: native ones. */
+extern unsigned int soft_ms;
 
 __attribute__((noreturn, format(printf, 1, 2)))
 void die(const char *fmt, ...);

@@ -5,6 +5,8 @@
  *	egpu_many crowd FABRICS PORTS
  *		attach and detach a GPU on each of FABRICS × PORTS ports, first
  *		on all at once, then on one after the other
+ *	egpu_many soft FABRICS PORTS
+ *		the same on ports without hotplug capability, made soft
  *	egpu_many losses PORTS REMOVALS SEED
  *		so many surprise removals spread over the ports: every other when
  *		the GPU is READY, the others at any moment of its attach
@@ -220,10 +222,14 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 4 && !strcmp(argv[1], "crowd"))
 		return crowd(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 4 && !strcmp(argv[1], "soft")) {
+		soft_ms = EGPU_WATCH_MS_DEFAULT;
+		return crowd(atoi(argv[2]), atoi(argv[3]));
+	}
 	if (argc == 5 && !strcmp(argv[1], "losses")) {
 		seed = strtoull(argv[4], NULL, 0);
 		return losses(atoi(argv[2]), atoi(argv[3]));
 	}
-	printf("usage: egpu_many crowd FABRICS PORTS | losses PORTS REMOVALS SEED\n");
+	printf("usage: egpu_many crowd|soft FABRICS PORTS | losses PORTS REMOVALS SEED\n");
 	return 2;
 }

@@ -6,7 +6,7 @@
  * list of points at the same time.
  *
  *	egpu_sweep [-p PORTS] [-n POINTS] [-s SEED] [-k POINT] [-c COUNT]
- *		   [-a] [-f] OPERATION one|switch KIND
+ *		   [-a] [-f] [-o MS] OPERATION one|switch KIND
  *
  * OPERATION is attach, detach, query, suspend, retrain (under its driver) or
  * train (held, to a speed that it does not reach: by Recovery, by a reset, and
@@ -16,7 +16,8 @@
  * this one, on every port. -c: how many accesses ones and retry last (1). -a: the
  * port's own registers count, too. -f: each port is a fabric of its own. Where one
  * port has no space, the kernel takes the windows of all that share a bus with
- * it, also of those that are in use.
+ * it, also of those that are in use. -o: the ports have no hotplug capability, and
+ * are made soft, looked at every MS.
  *
  * Prints "OPERATION/SHAPE/KIND: N points, N covered, …", and a line for each
  * point that went wrong; exit status 1 when there are any.
@@ -545,7 +546,7 @@ int main(int argc, char **argv)
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((c = getopt(argc, argv, "p:n:s:k:c:af")) != -1) {
+	while ((c = getopt(argc, argv, "p:n:s:k:c:o:af")) != -1) {
 		if (c == 'p')
 			nr_ports = strtoul(optarg, NULL, 0);
 		else if (c == 'n')
@@ -556,6 +557,8 @@ int main(int argc, char **argv)
 			only = strtoul(optarg, NULL, 0);
 		else if (c == 'c')
 			count = strtoul(optarg, NULL, 0);
+		else if (c == 'o')
+			soft_ms = strtoul(optarg, NULL, 0);
 		else if (c == 'a')
 			all = true;
 		else if (c == 'f')
