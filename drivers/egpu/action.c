@@ -95,7 +95,8 @@ static void egpu_act_unbind(struct egpu_port *port)
 
 static void egpu_act_enable(struct egpu_port *port)
 {
-	if (port->txn.id)
+	if (port->txn.kind == EGPU_TRANSACTION_ATTACH ||
+	    port->txn.kind == EGPU_TRANSACTION_MEND)
 		port->admit = true;
 	egpu_job_start(port, EGPU_JOB_ENABLE);
 }
@@ -220,6 +221,18 @@ static void egpu_act_loss(struct egpu_port *port)
 		egpu_state_post(port, EGPU_BIT_EMPTIED);
 }
 
+/* Where pciehp does not, egpu removes what vanished. */
+static void egpu_act_clear(struct egpu_port *port)
+{
+	egpu_job_start(port, EGPU_JOB_CLEAR);
+}
+
+static void egpu_act_loss_clear(struct egpu_port *port)
+{
+	egpu_act_loss(port);
+	egpu_act_clear(port);
+}
+
 static void egpu_act_removed(struct egpu_port *port)
 {
 	port->counters.removals++;
@@ -308,6 +321,7 @@ static void egpu_act_forget(struct egpu_port *port)
 	egpu_fn_forget_all(port);
 	port->scanned = false;
 	WRITE_ONCE(port->tracked, false);
+	egpu_soft_forget(port);
 	port->admit = false;
 	memset(&port->limit, 0, sizeof(port->limit));
 	if (port->target_set)
@@ -504,6 +518,8 @@ static void (* const egpu_actions[EGPU_ACT_COUNT])(struct egpu_port *port) = {
 	[EGPU_ACT_DETACHED] = egpu_act_detached,
 	[EGPU_ACT_LEFT] = egpu_act_left,
 	[EGPU_ACT_LOSS] = egpu_act_loss,
+	[EGPU_ACT_LOSS_CLEAR] = egpu_act_loss_clear,
+	[EGPU_ACT_CLEAR] = egpu_act_clear,
 	[EGPU_ACT_EMPTIED] = egpu_act_emptied,
 	[EGPU_ACT_REMOVED] = egpu_act_removed,
 	[EGPU_ACT_FAULT] = egpu_act_fault,

@@ -429,8 +429,11 @@ static long egpu_config_apply(struct egpu_port *port,
 		return -EBUSY;
 	if (config->flags & EGPU_CONFIG_SOFT && !egpu_port_can_be_soft(port))
 		return -EOPNOTSUPP;
-	if (config->flags & EGPU_CONFIG_SOFT)
+	if (config->flags & EGPU_CONFIG_SOFT) {
 		port->soft_wanted = true;
+		/* Where it is tracked already a scan takes the slot. */
+		egpu_state_post(port, EGPU_BIT_APPEARED);
+	}
 	if (config->flags & EGPU_CONFIG_WATCH)
 		port->watch_ms = config->watch_ms;
 	if (config->flags & EGPU_CONFIG_POLICY) {

@@ -441,8 +441,34 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port)
 	if (present && egpu_slot_is_occupied(port) &&
 	    !READ_ONCE(port->nr_gated))
 		return EGPU_BIT_ABSENT;
-	guard(mutex)(&port->lock);
-	port->absent = present ? 0 : port->absent + 1;
-	return port->absent >= 2 ? EGPU_BIT_ABSENT : EGPU_BIT_COUNT;
+	scoped_guard(mutex, &port->lock) {
+		port->absent = present ? 0 : port->absent + 1;
+		if (port->absent < 2)
+			return EGPU_BIT_COUNT;
+	}
+	/* It was taken away: what comes next may come by itself. */
+	egpu_soft_listen(port);
+	return EGPU_BIT_ABSENT;
+}
+
+/**
+ * egpu_job_clear() - remove what vanished from a soft slot
+ * @port: the port; what is below is marked as disconnected
+ *
+ * First the drivers, without the rescan lock: one that hangs in remove() holds
+ * nothing but its own device. That all is gone is told by the notifications.
+ */
+enum egpu_bit egpu_job_clear(struct egpu_port *port)
+{
+	struct egpu_nested *nested;
+
+	egpu_unbind_all(port, false);
+	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
+	nested = egpu_slot_quiet_nested(port);
+	if (nested) {
+		egpu_slot_remove_below(port);
+		egpu_slot_free_nested(nested);
+	}
+	return EGPU_BIT_COUNT;
 }
 

@@ -60,6 +60,13 @@
 #define EGPU_TRYLOCK_MS		10	/* between two tries of a lock */
 #define EGPU_RESET_MS		1000	/* a device answers so long after a reset */
 
+/* The number under which a slot of a port is registered: pciehp's and ours. */
+#ifdef PCI_SLOT_ALL_DEVICES
+#define EGPU_SLOT_NR PCI_SLOT_ALL_DEVICES
+#else
+#define EGPU_SLOT_NR 0
+#endif
+
 /**
  * enum egpu_job - the blocking work of a port, one at a time
  * @EGPU_JOB_NONE: none
@@ -74,6 +81,7 @@
  * @EGPU_JOB_LINK: operate the link
  * @EGPU_JOB_MANAGE: give a function to egpu, or back
  * @EGPU_JOB_TARGET: Target Link Speed as it was before
+ * @EGPU_JOB_CLEAR: remove what vanished from a soft slot
  * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
  *	it the same?
  */
@@ -89,6 +97,7 @@ enum egpu_job {
 	EGPU_JOB_LINK,
 	EGPU_JOB_MANAGE,
 	EGPU_JOB_TARGET,
+	EGPU_JOB_CLEAR,
 	EGPU_JOB_RECOVERY,
 };
 
@@ -269,6 +278,7 @@ struct egpu_transaction {
  * @linking: the link is being trained
  * @dropped: it went down by that
  * @soft_wanted: its slot is to be egpu's own
+ * @soft: that slot, when it is registered
  * @watch_ms: time between two looks at the link of a soft slot
  * @no_retrain: arrivals are not retrained
  * @limit: how fast the link may be
@@ -280,6 +290,8 @@ struct egpu_transaction {
  * @ignored_checks: of the last ATTACH
  * @nr_users: as last looked at, -1: never
  * @txn: the transaction that runs
+ * @ended_id: the one that ended last ...
+ * @ended_error: ... and how
  * @step: step of the job that runs
  * @step_since_ns: since when
  * @step_error: errno of the step that failed last
@@ -340,6 +352,7 @@ struct egpu_port {
 	bool linking;
 	bool dropped;
 	bool soft_wanted;
+	struct egpu_soft *soft;
 	u32 watch_ms;
 	bool no_retrain;
 	bool no_return;
@@ -357,6 +370,8 @@ struct egpu_port {
 	u32 ignored_checks;
 	int nr_users;
 	struct egpu_transaction txn;
+	u32 ended_id;
+	int ended_error;
 	enum egpu_step step;
 	u64 step_since_ns;
 	u32 step_error;
@@ -388,7 +403,9 @@ extern bool egpu_gate;
 extern enum egpu_policy egpu_default_policy;
 extern bool egpu_retrain;
 extern bool egpu_unsafe_dma;
+extern unsigned int egpu_watch_ms;
 bool egpu_track_wanted(struct pci_dev *pdev);
+bool egpu_soft_wanted(struct pci_dev *pdev);
 
 /* port.c */
 extern struct mutex egpu_ports_lock;
@@ -492,6 +509,7 @@ enum egpu_bit egpu_job_recovery(struct egpu_port *port);
 enum egpu_bit egpu_job_users(struct egpu_port *port);
 enum egpu_bit egpu_job_unbind(struct egpu_port *port);
 enum egpu_bit egpu_job_presence(struct egpu_port *port);
+enum egpu_bit egpu_job_clear(struct egpu_port *port);
 bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
@@ -514,12 +532,27 @@ void egpu_slot_look(struct egpu_port *port);
 bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
+int egpu_slot_remove_below(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);
 bool egpu_slot_dpc_triggered(struct egpu_port *port);
 struct egpu_nested;
 struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
+
+/* softslot.c */
+struct egpu_soft;
+int egpu_soft_init(void);
+void egpu_soft_exit(void);
+void egpu_soft_begin(struct egpu_port *port);
+void egpu_soft_forget(struct egpu_port *port);
+void egpu_soft_gone(struct egpu_port *port);
+void egpu_soft_release(struct egpu_port *port);
+void egpu_soft_wake(struct egpu_port *port);
+void egpu_soft_off(struct egpu_port *port);
+int egpu_soft_on(struct egpu_port *port);
+void egpu_soft_listen(struct egpu_port *port);
+int egpu_soft_presence(struct egpu_port *port);
 
 /* reset.c */
 int egpu_slot_reset(struct egpu_port *port);

@@ -156,6 +156,8 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 	case EGPU_JOB_TARGET:
 		egpu_train_release(port);
 		break;
+	case EGPU_JOB_CLEAR:
+		return egpu_job_clear(port);
 	case EGPU_JOB_RECOVERY:
 		return egpu_job_recovery(port);
 	case EGPU_JOB_NONE:
@@ -269,6 +271,8 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	event.error = error;
 	event.reason = reason;
 	egpu_event_send(port, &event);
+	port->ended_id = port->txn.id;
+	port->ended_error = error;
 	egpu_accept_put(port->txn.accept);
 	pci_dev_put(port->txn.function);
 	memset(&port->txn, 0, sizeof(port->txn));
@@ -281,5 +285,6 @@ void egpu_transaction_end(struct egpu_port *port, int error,
 	clear_bit(EGPU_BIT_LINK, port->pending);
 	clear_bit(EGPU_BIT_MANAGE, port->pending);
 	clear_bit(EGPU_BIT_RELEASE, port->pending);
+	egpu_soft_wake(port);
 	module_put(THIS_MODULE);
 }

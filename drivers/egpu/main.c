@@ -19,6 +19,15 @@ static unsigned int nr_track;
 module_param_array(track, charp, &nr_track, 0444);
 MODULE_PARM_DESC(track, "PCI addresses of ports to track, such as 0000:00:02.0; external ports are tracked without");
 
+static char *soft[EGPU_TRACK_MAX];
+static unsigned int nr_soft;
+module_param_array(soft, charp, &nr_soft, 0444);
+MODULE_PARM_DESC(soft, "PCI addresses of ports without hotplug capability to track with a slot of egpu's own (OCuLink, M.2)");
+
+unsigned int egpu_watch_ms = EGPU_WATCH_MS_DEFAULT;
+module_param_named(watch_ms, egpu_watch_ms, uint, 0444);
+MODULE_PARM_DESC(watch_ms, "time between two looks at the link of such a port, 20 to 60000 ms (default: 250)");
+
 bool egpu_gate = true;
 module_param_named(gate, egpu_gate, bool, 0444);
 MODULE_PARM_DESC(gate, "hold what arrives until it is checked and admitted (default: Y); N only observes");
@@ -55,24 +64,50 @@ static int egpu_address_parse(const char *text, u32 *domain, u32 *bus,
 	return 0;
 }
 
-/* Did the parameter @track name this port? */
-bool egpu_track_wanted(struct pci_dev *pdev)
+static bool egpu_address_listed(char **list, unsigned int nr,
+				struct pci_dev *pdev)
 {
 	u32 domain, bus, devfn;
 	unsigned int i;
 
-	for (i = 0; i < nr_track; i++)
-		if (!egpu_address_parse(track[i], &domain, &bus, &devfn) &&
+	for (i = 0; i < nr; i++)
+		if (!egpu_address_parse(list[i], &domain, &bus, &devfn) &&
 		    domain == pci_domain_nr(pdev->bus) &&
 		    bus == pdev->bus->number && devfn == pdev->devfn)
 			return true;
 	return false;
 }
 
-static int egpu_parameters_check(void)
+/* Did the parameter @track name this port? */
+bool egpu_track_wanted(struct pci_dev *pdev)
+{
+	return egpu_address_listed(track, nr_track, pdev);
+}
+
+/* Did the parameter @soft? */
+bool egpu_soft_wanted(struct pci_dev *pdev)
+{
+	return egpu_address_listed(soft, nr_soft, pdev);
+}
+
+static int egpu_addresses_check(const char *name, char **list, unsigned int nr)
 {
 	u32 domain, bus, devfn;
 	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!egpu_address_parse(list[i], &domain, &bus, &devfn))
+			continue;
+		pr_err("%s=%s: say a PCI address, such as 0000:00:02.0\n",
+		       name, list[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int egpu_parameters_check(void)
+{
+	int ret;
 
 	if (!strcmp(policy, "manual")) {
 		egpu_default_policy = EGPU_POLICY_MANUAL;
@@ -80,14 +115,14 @@ static int egpu_parameters_check(void)
 		pr_err("policy=%s: say auto or manual\n", policy);
 		return -EINVAL;
 	}
-	for (i = 0; i < nr_track; i++) {
-		if (!egpu_address_parse(track[i], &domain, &bus, &devfn))
-			continue;
-		pr_err("track=%s: say a PCI address, such as 0000:00:02.0\n",
-		       track[i]);
+	if (egpu_watch_ms < EGPU_WATCH_MS_MIN ||
+	    egpu_watch_ms > EGPU_WATCH_MS_MAX) {
+		pr_err("watch_ms=%u: say %u to %u\n", egpu_watch_ms,
+		       EGPU_WATCH_MS_MIN, EGPU_WATCH_MS_MAX);
 		return -EINVAL;
 	}
-	return 0;
+	ret = egpu_addresses_check("track", track, nr_track);
+	return ret ?: egpu_addresses_check("soft", soft, nr_soft);
 }
 
 /* Never waits: a detach past the point of no return keeps the machine awake. */
@@ -142,6 +177,7 @@ static void egpu_stop(void)
 	}
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
 		id = port->id;
+		egpu_soft_release(port);
 		egpu_train_release(port);
 		egpu_manage_release(port);
 		egpu_release_held(port);
@@ -165,9 +201,12 @@ static int __init egpu_init(void)
 	ret = register_pm_notifier(&egpu_pm_nb);
 	if (ret)
 		goto err_state;
-	ret = egpu_drm_init();
+	ret = egpu_soft_init();
 	if (ret)
 		goto err_pm;
+	ret = egpu_drm_init();
+	if (ret)
+		goto err_soft;
 	ret = egpu_bus_init();
 	if (ret)
 		goto err_drm;
@@ -182,6 +221,8 @@ err_stop:
 	egpu_stop();
 err_drm:
 	egpu_drm_exit();
+err_soft:
+	egpu_soft_exit();
 err_pm:
 	unregister_pm_notifier(&egpu_pm_nb);
 err_state:
@@ -195,6 +236,7 @@ static void __exit egpu_exit(void)
 {
 	unregister_pm_notifier(&egpu_pm_nb);
 	egpu_stop();
+	egpu_soft_exit();
 	egpu_drm_exit();
 	egpu_cdev_quiesce();
 	egpu_state_exit();

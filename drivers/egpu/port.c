@@ -171,7 +171,7 @@ static struct egpu_port *egpu_port_alloc(struct pci_dev *pdev)
 	port->nr_users = -1;
 	port->quarantine_losses = 5;
 	port->quarantine_window_ms = 60000;
-	port->watch_ms = EGPU_WATCH_MS_DEFAULT;
+	port->watch_ms = egpu_watch_ms;
 	port->since_ns = ktime_get_ns();
 	egpu_state_setup(port);
 	return port;
@@ -203,7 +203,10 @@ struct egpu_port *egpu_port_create(struct pci_dev *pdev)
 	}
 	port->id = ++egpu_last_id;
 	port->by_topology = egpu_port_tracked_by_topology(port);
-	track = port->by_topology || egpu_track_wanted(pdev);
+	port->soft_wanted = egpu_soft_wanted(pdev) &&
+			    egpu_port_can_be_soft(port);
+	track = port->by_topology || port->soft_wanted ||
+		egpu_track_wanted(pdev);
 	/* At once: what lies below may be added before the state work runs. */
 	port->tracked = track;
 	egpu_port_get(port);
@@ -238,6 +241,7 @@ void egpu_port_gone(struct pci_dev *pdev)
 	mutex_unlock(&egpu_ports_lock);
 	if (!port)
 		return;
+	egpu_soft_gone(port);
 	egpu_state_post(port, EGPU_BIT_GONE);
 	egpu_port_put(port);
 }

@@ -14,13 +14,6 @@
 #include "egpu.h"
 
 
-/* The number under which pciehp registers its slot. */
-#ifdef PCI_SLOT_ALL_DEVICES
-#define EGPU_SLOT_NR PCI_SLOT_ALL_DEVICES
-#else
-#define EGPU_SLOT_NR 0
-#endif
-
 static int egpu_service_match(struct device *dev, void *data)
 {
 	struct device_driver *drv = READ_ONCE(dev->driver);
@@ -46,13 +39,17 @@ struct device *egpu_service_get(struct pci_dev *port)
  * egpu_slot_backend() - who operates the slot
  * @port: the port
  *
- * Return: EGPU_BACKEND_PCIEHP when the kernel's pciehp is bound, else
- * EGPU_BACKEND_OTHER: also where firmware kept the hotplug capability.
+ * Return: EGPU_BACKEND_SOFT when egpu is, EGPU_BACKEND_PCIEHP when the kernel's
+ * pciehp is bound, else EGPU_BACKEND_OTHER: also where firmware kept the hotplug
+ * capability.
  */
 enum egpu_backend egpu_slot_backend(struct egpu_port *port)
 {
-	struct device *service = egpu_service_get(port->pdev);
+	struct device *service;
 
+	if (READ_ONCE(port->soft))
+		return EGPU_BACKEND_SOFT;
+	service = egpu_service_get(port->pdev);
 	if (!service)
 		return EGPU_BACKEND_OTHER;
 	put_device(service);
@@ -192,7 +189,7 @@ static bool egpu_has_hotplug_below(struct egpu_port *port)
  * Remove what is below without the slot's help. Never with a live hotplug port
  * in it: its interrupt thread may wait for the lock that the removal holds.
  */
-static int egpu_slot_remove_below(struct egpu_port *port)
+int egpu_slot_remove_below(struct egpu_port *port)
 {
 	struct pci_dev *pdev, *prev;
 	struct pci_bus *bus;
@@ -225,8 +222,12 @@ int egpu_slot_off(struct egpu_port *port)
 {
 	int ret;
 
-	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP)
-		return egpu_slot_remove_below(port);
+	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP) {
+		ret = egpu_slot_remove_below(port);
+		if (!ret)
+			egpu_soft_off(port);
+		return ret;
+	}
 	/* Their interrupt threads may wait for the lock that removal holds. */
 	if (egpu_has_hotplug_below(port))
 		return -EBUSY;
@@ -251,13 +252,18 @@ int egpu_slot_off(struct egpu_port *port)
  */
 int egpu_slot_on(struct egpu_port *port)
 {
+	enum egpu_backend backend = egpu_slot_backend(port);
 	struct pci_bus *bus;
 	int ret = -ENODEV;
 
-	if (egpu_slot_backend(port) == EGPU_BACKEND_PCIEHP) {
+	if (backend == EGPU_BACKEND_PCIEHP) {
 		ret = egpu_pciehp_op(port, EGPU_SLOT_ON);
 		if (egpu_slot_is_occupied(port))
 			return 0;
+	} else if (backend == EGPU_BACKEND_SOFT) {
+		ret = egpu_soft_on(port);
+		if (ret)
+			return ret;
 	}
 	pci_lock_rescan_remove();
 	bus = port->pdev->subordinate;
@@ -359,6 +365,8 @@ int egpu_slot_presence(struct egpu_port *port)
 	u16 status = 0;
 	int ret;
 
+	if (READ_ONCE(port->soft))
+		return egpu_soft_presence(port);
 	pm_runtime_get_sync(&pdev->dev);
 	pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &linkcap);
 	if (linkcap == ~0U) {

@@ -139,6 +139,8 @@ static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 		return port->nr_gated == 0;
 	if (bit == EGPU_BIT_ADOPT || bit == EGPU_BIT_ADMITTED)
 		return port->nr_gated == 0 || egpu_state_holds(port);
+	if (bit == EGPU_BIT_PRESENT)
+		return port->nr_gated != 0;
 	if (bit == EGPU_BIT_DONE && (port->state == EGPU_STATE_EMPTY ||
 				     port->state == EGPU_STATE_DETACHED))
 		return port->nr_gated != 0;

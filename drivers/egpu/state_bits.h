@@ -16,6 +16,7 @@
 #define EGPU_BITS(X) \
 	X(GONE, "the port's own pci_dev was removed") \
 	X(LOST, "a gated function vanished by itself") \
+	X(DOWN, "the link of a soft slot is down, confirmed") \
 	X(EMPTIED, "the last gated function was deleted") \
 	X(ABSENT, "presence was read absent twice") \
 	X(ERROR, "an error left the device unusable") \
@@ -35,6 +36,7 @@
 	X(APPEARED, "gated functions are being added") \
 	X(ARRIVED, "gated functions came") \
 	X(ADMITTED, "a user's override bound all that was held") \
+	X(PRESENT, "the link of a soft slot came up, nothing is below") \
 	X(TICK, "the state's timer") \
 	X(DEADLINE, "the transaction's deadline") \
 	X(TRACK, "user: track this port") \
@@ -79,6 +81,8 @@ enum egpu_bit {
 	X(DETACHED, "safe to unplug; a transaction ends well") \
 	X(LEFT, "the detached card was taken away") \
 	X(LOSS, "count the loss; a transaction fails") \
+	X(LOSS_CLEAR, "the same; job: remove what vanished") \
+	X(CLEAR, "job: remove what vanished") \
 	X(EMPTIED, "what was lost is cleared away") \
 	X(REMOVED, "somebody else removed it") \
 	X(FAULT, "a step failed; a transaction fails") \
