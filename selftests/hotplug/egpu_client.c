@@ -12,6 +12,7 @@
  *	egpu_client track|forget|reset PORT
  *	egpu_client soft PORT [MS]		TRACK with SOFT, and WATCH
  *	egpu_client watch PORT MS
+ *	egpu_client config PORT FLAGS [MS]	EGPU_CONFIG_* as a number, watch_ms
  *	egpu_client policy PORT auto|manual
  *	egpu_client quarantine PORT LOSSES MS
  *	egpu_client wait PORT STATE[/REASON],… [MS]
@@ -286,6 +287,16 @@ static int cmd_watch(char **args)
 	});
 }
 
+static int cmd_config(char **args)
+{
+	if (!args[0])
+		return 2;
+	return config_set((struct egpu_port_config){
+		.flags = strtoul(args[0], NULL, 0),
+		.watch_ms = args[1] ? strtoul(args[1], NULL, 0) : 0,
+	});
+}
+
 static int cmd_forget(char **args)
 {
 	(void)args;
@@ -415,6 +426,7 @@ static const struct {
 	{ "track", true, cmd_track },
 	{ "soft", true, cmd_soft },
 	{ "watch", true, cmd_watch },
+	{ "config", true, cmd_config },
 	{ "forget", true, cmd_forget },
 	{ "reset", true, cmd_reset },
 	{ "policy", true, cmd_policy },
