@@ -329,7 +329,9 @@ void egpu_slot_look(struct egpu_port *port)
 		egpu_pciehp_name(port, name, sizeof(name));
 
 	guard(mutex)(&port->lock);
-	port->backend = backend;
+	/* It may have been forgotten meanwhile. */
+	if (backend != EGPU_BACKEND_SOFT || port->soft)
+		port->backend = backend;
 	port->secondary = secondary;
 	if (name[0])
 		strscpy(port->slot_name, name, sizeof(port->slot_name));

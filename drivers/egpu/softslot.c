@@ -508,23 +508,6 @@ static struct pci_bus *egpu_soft_bus_get(struct egpu_port *port)
 	return bus;
 }
 
-/* The number of the physical slot, where there is one, else the address. */
-static void egpu_soft_name(struct egpu_port *port, char *name, size_t size)
-{
-	struct pci_dev *pdev = port->pdev;
-	u32 cap = 0;
-
-	if (pcie_caps_reg(pdev) & PCI_EXP_FLAGS_SLOT)
-		pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &cap);
-	if (cap == ~0U)
-		cap = 0;
-	cap = FIELD_GET(PCI_EXP_SLTCAP_PSN, cap);
-	if (cap)
-		snprintf(name, size, "%u", cap);
-	else
-		strscpy(name, pci_name(pdev), size);
-}
-
 static void egpu_soft_end(struct egpu_soft *soft)
 {
 	struct egpu_port *port = soft->port;
@@ -567,16 +550,49 @@ static struct egpu_soft *egpu_soft_alloc(struct egpu_port *port)
 	return soft;
 }
 
-static int egpu_soft_register(struct egpu_port *port, struct egpu_soft *soft)
+/* The number of the physical slot; 0: there is none. */
+static u32 egpu_soft_number(struct egpu_port *port)
 {
+	struct pci_dev *pdev = port->pdev;
+	u32 cap = 0;
+
+	if (pcie_caps_reg(pdev) & PCI_EXP_FLAGS_SLOT)
+		pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &cap);
+	return cap != ~0U ? FIELD_GET(PCI_EXP_SLTCAP_PSN, cap) : 0;
+}
+
+/* Its name is the number, or the port's address where that one is taken. */
+static int egpu_soft_initialize(struct egpu_port *port, struct egpu_soft *soft)
+{
+	u32 number = egpu_soft_number(port);
 	char name[EGPU_NAME_LEN];
 	int ret;
 
-	egpu_soft_name(port, name, sizeof(name));
+	if (number) {
+		snprintf(name, sizeof(name), "%u", number);
+		ret = pci_hp_initialize(&soft->slot, soft->bus, EGPU_SLOT_NR,
+					name);
+		if (ret || !strcmp(hotplug_slot_name(&soft->slot), name))
+			return ret;
+		pci_hp_destroy(&soft->slot);
+	}
+	return pci_hp_initialize(&soft->slot, soft->bus, EGPU_SLOT_NR,
+				 pci_name(port->pdev));
+}
+
+static int egpu_soft_register(struct egpu_port *port, struct egpu_soft *soft)
+{
+	int ret;
+
 	pm_runtime_get_sync(&port->pdev->dev);
 	soft->up = egpu_soft_link(soft) > 0;
 	soft->fresh = soft->up;
-	ret = pci_hp_register(&soft->slot, soft->bus, EGPU_SLOT_NR, name);
+	ret = egpu_soft_initialize(port, soft);
+	if (!ret) {
+		ret = pci_hp_add(&soft->slot);
+		if (ret)
+			pci_hp_destroy(&soft->slot);
+	}
 	if (ret)
 		pm_runtime_put(&port->pdev->dev);
 	return ret;
@@ -643,6 +659,7 @@ static struct egpu_soft *egpu_soft_take(struct egpu_port *port, bool gone)
 		return NULL;
 	soft->stopped = true;
 	soft->gone = gone;
+	port->backend = EGPU_BACKEND_NONE;
 	port->slot_name[0] = '\0';
 	wake_up_all(&soft->wait);
 	return soft;
