@@ -44,17 +44,27 @@ folders() {
 
 prove number "a port that has a slot gives it its number"
 number() {
-	one slot=1
-	is "$(get f/p slot)" "$(sim_lspci f/p | sed -n 's/.*Slot #\([0-9]*\),.*/\1/p')"
+	local number
+	sim_fabric f
+	port f/first slot=1		# QEMU's port may have the same number
+	port f/p slot=1
+	sim_live f
+	number=$(sim_lspci f/p | sed -n 's/.*Slot #\([0-9]*\),.*/\1/p')
+	not test -e "$SLOTS/$number"
+	soft f/p
+	is "$(get f/p slot)" "$number"
+	[ -e "$SLOTS/$number" ]
 	not test -e "$SLOTS/$(sim_addr f/p)"
+	eg forget f/p
+	wait_for 5 not test -e "$SLOTS/$number"
 }
 
 prove number_taken "a number that is taken is not taken again"
 number_taken() {
 	local number bus
 	sim_fabric f
-	port f/p slot=1
 	port f/other
+	port f/p slot=1
 	sim_live f
 	number=$(sim_lspci f/p | sed -n 's/.*Slot #\([0-9]*\),.*/\1/p')
 	bus=$(< "$PCI/$(sim_addr f/other)/secondary_bus_number")

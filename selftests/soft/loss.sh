@@ -77,6 +77,8 @@ hang_remove() {
 	sim_pull f/p/gpu
 	wait_for 5 hangs remove
 	is "$(get f/p state) $(get f/p step_driver)" "LOST egpu_sim_drm"
+	# Marked as disconnected: nobody waits for an answer.
+	like "$(eg functions f/p)" "failed"
 	sim_put f/p/gpu
 	intervals 4
 	sim_free

@@ -91,8 +91,6 @@ nonsense() {
 	ready_one
 	power 2
 	like "$out" "Invalid argument"
-	power x
-	like "$out" "Invalid argument"
 	is "$(get f/p state)" READY
 }
 
