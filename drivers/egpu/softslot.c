@@ -176,10 +176,25 @@ static void egpu_soft_bounced(struct egpu_port *port)
 	egpu_state_post(port, EGPU_BIT_TICK);
 }
 
-static void egpu_soft_seen_up(struct egpu_soft *soft, enum egpu_below below)
+/* It is held, nobody asked for that reset: it may as well come anew. */
+static bool egpu_soft_comes_anew(struct egpu_soft *soft)
+{
+	enum egpu_state state = soft->port->state;
+
+	return (state == EGPU_STATE_HELD || state == EGPU_STATE_QUARANTINED) &&
+	       ktime_get_ns() >= soft->grace_ns;
+}
+
+/* Return: true when what was there has to go. */
+static bool egpu_soft_seen_up(struct egpu_soft *soft, enum egpu_below below)
 {
 	struct egpu_port *port = soft->port;
 
+	if (soft->up && soft->down_ns && egpu_soft_comes_anew(soft)) {
+		soft->up = false;
+		soft->down_ns = 0;
+		return true;
+	}
 	if (!soft->up) {
 		soft->up = true;
 		soft->fresh = true;
@@ -191,6 +206,7 @@ static void egpu_soft_seen_up(struct egpu_soft *soft, enum egpu_below below)
 		egpu_state_post(port, EGPU_BIT_PRESENT);
 	/* What is lost is about to be removed: then look for the next. */
 	soft->fresh &= below == EGPU_BELOW_LOST;
+	return false;
 }
 
 /* Return: true when it is confirmed that what was there is gone. */
@@ -229,7 +245,7 @@ static bool egpu_soft_judge(struct egpu_soft *soft, int link,
 	if (soft->stopped || soft->disabled)
 		return false;
 	if (!soft->pauses && link > 0)
-		egpu_soft_seen_up(soft, below);
+		lost = egpu_soft_seen_up(soft, below);
 	else if (!soft->pauses && !link)
 		lost = egpu_soft_seen_down(soft, below, reset);
 	egpu_soft_look_in(soft, soft->down_ns || soft->pauses ?
