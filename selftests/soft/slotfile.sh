@@ -186,7 +186,7 @@ prove -t 60 forget_race "FORGET and writers at the same time, many times: nobody
 forget_race() {
 	local i
 	ready_one
-	for i in {1..12}; do
+	for i in {1..6}; do
 		writer $((i % 2 ? 0 : 1))
 		nap "0.0$((i * 7 % 10))"
 		eg forget f/p > /dev/null || :
