@@ -11,6 +11,7 @@
  *	egpu_client cancel PORT
  *	egpu_client track|forget|reset PORT
  *	egpu_client soft PORT [MS]		TRACK with SOFT, and WATCH
+ *	egpu_client anew PORT [N]		FORGET, and soft again, N times (1)
  *	egpu_client watch PORT MS
  *	egpu_client config PORT FLAGS [MS]	EGPU_CONFIG_* as a number, watch_ms
  *	egpu_client policy PORT auto|manual
@@ -279,6 +280,17 @@ static int cmd_soft(char **args)
 	});
 }
 
+static int cmd_anew(char **args)
+{
+	unsigned long i, n = *args ? strtoul(*args, NULL, 0) : 1;
+
+	for (i = 0; i < n; i++) {
+		config(EGPU_CONFIG_FORGET, 0, 0, 0);
+		config(EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT, 0, 0, 0);
+	}
+	return 0;
+}
+
 static int cmd_watch(char **args)
 {
 	return config_set((struct egpu_port_config){
@@ -425,6 +437,7 @@ static const struct {
 	{ "cancel", true, cmd_cancel },
 	{ "track", true, cmd_track },
 	{ "soft", true, cmd_soft },
+	{ "anew", true, cmd_anew },
 	{ "watch", true, cmd_watch },
 	{ "config", true, cmd_config },
 	{ "forget", true, cmd_forget },

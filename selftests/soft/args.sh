@@ -107,9 +107,13 @@ twice() {
 
 prove anew "forgotten and tracked again, in one breath and in another"
 anew() {
+	local i
 	ready_one
-	eg forget f/p
-	soft f/p
+	for i in {1..10}; do
+		eg anew f/p "$i"
+		is_soft f/p
+		[ -e "$(folder f/p)/power" ]
+	done
 	await f/p READY
 	eg forget f/p
 	not_soft f/p

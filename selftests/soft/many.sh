@@ -26,10 +26,12 @@ teardown() {
 
 prove -t 180 crowd "attach and detach on all of them, at once and one by one"
 crowd() {
+	local before
+	before=$(ls "$SLOTS")
 	said egpu_many soft 1 "$PORTS"
 	nothing_left
 	count_end
-	not compgen -G "$SLOTS/*"
+	is "$(ls "$SLOTS")" "$before"
 }
 
 # sweep OPERATION KIND [OPTION…]: see surprise/sweeps.sh

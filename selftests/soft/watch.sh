@@ -32,7 +32,8 @@ trace_off() {
 	local e
 	echo 0 > "$TRACE/tracing_on"
 	for e in "$READS" "$WRITES" egpu_sim/sim_link egpu/egpu_event; do
-		echo 0 > "$TRACE/events/$e/enable"
+		[ ! -e "$TRACE/events/$e" ] ||
+			echo 0 > "$TRACE/events/$e/enable"
 	done
 }
 
@@ -213,7 +214,7 @@ bounce_short() {
 	eg watch f/p 2000
 	nap 0.2
 	sim_set f/p/gpu flap "2000 1 link"
-	sim_expect f/p stat:downs 1
+	sim_expect f/p stat:downs "[12]"
 	nap 0.5
 	is "$(get f/p losses)" 0
 }
