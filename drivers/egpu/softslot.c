@@ -234,6 +234,13 @@ static bool egpu_soft_seen_down(struct egpu_soft *soft, enum egpu_below below,
 	return true;
 }
 
+/* What was marked while it was still being added may have been overlooked. */
+static bool egpu_soft_is_left(struct egpu_port *port, enum egpu_below below)
+{
+	return below == EGPU_BELOW_LOST && port->step == EGPU_STEP_NONE &&
+	       port->job_want == EGPU_JOB_NONE;
+}
+
 /* Where the link is down and should not be, the next look comes soon. */
 static bool egpu_soft_judge(struct egpu_soft *soft, int link,
 			    enum egpu_below below, bool reset)
@@ -248,6 +255,7 @@ static bool egpu_soft_judge(struct egpu_soft *soft, int link,
 		lost = egpu_soft_seen_up(soft, below);
 	else if (!soft->pauses && !link)
 		lost = egpu_soft_seen_down(soft, below, reset);
+	lost |= egpu_soft_is_left(port, below);
 	egpu_soft_look_in(soft, soft->down_ns || soft->pauses ?
 			  EGPU_CONFIRM_MS : port->watch_ms);
 	return lost;
@@ -321,14 +329,17 @@ static int egpu_soft_await(struct egpu_soft *soft, bool up, u32 ms)
  * @port: a port with a soft slot; nothing is left below
  *
  * With the link disabled a card that is still there is seen by presence alone,
- * and only where a slot's presence tells it (PCIe 6.0.1 section 7.5.3.11).
+ * and only where a slot's presence tells it (PCIe 6.0.1 section 7.5.3.11). A link
+ * that is down already is left as it is, and tells by itself: the cable was
+ * pulled meanwhile.
  */
 void egpu_soft_off(struct egpu_port *port)
 {
 	struct egpu_soft *soft __free(egpu_soft) = egpu_soft_get(port);
 	bool present;
 
-	if (!soft || !egpu_soft_set_disabled(soft, true))
+	if (!soft || egpu_soft_await(soft, true, EGPU_CONFIRM_MS) ||
+	    !egpu_soft_set_disabled(soft, true))
 		return;
 	egpu_soft_await(soft, false, EGPU_CONFIRM_MS);
 	msleep(EGPU_CONFIRM_MS);
