@@ -434,8 +434,10 @@ static long egpu_config_apply(struct egpu_port *port,
 		/* Where it is tracked already a scan takes the slot. */
 		egpu_state_post(port, EGPU_BIT_APPEARED);
 	}
-	if (config->flags & EGPU_CONFIG_WATCH)
+	if (config->flags & EGPU_CONFIG_WATCH) {
 		port->watch_ms = config->watch_ms;
+		egpu_soft_rewatch(port);
+	}
 	if (config->flags & EGPU_CONFIG_POLICY) {
 		port->policy = config->policy;
 		egpu_state_post(port, EGPU_BIT_POLICY);

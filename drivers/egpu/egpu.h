@@ -549,6 +549,7 @@ void egpu_soft_forget(struct egpu_port *port);
 void egpu_soft_gone(struct egpu_port *port);
 void egpu_soft_release(struct egpu_port *port);
 void egpu_soft_wake(struct egpu_port *port);
+void egpu_soft_rewatch(struct egpu_port *port);
 void egpu_soft_off(struct egpu_port *port);
 int egpu_soft_on(struct egpu_port *port);
 void egpu_soft_listen(struct egpu_port *port);

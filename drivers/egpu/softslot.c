@@ -83,7 +83,8 @@ static void egpu_soft_put(struct egpu_soft *soft)
 	kref_put(&soft->ref, egpu_soft_free);
 }
 
-DEFINE_FREE(egpu_soft, struct egpu_soft *, if (_T) egpu_soft_put(_T))
+DEFINE_FREE(egpu_soft, struct egpu_soft *,
+	    if (_T) egpu_soft_put(_T))
 
 /* The slot that egpu has on a port, with a reference, or NULL. */
 static struct egpu_soft *egpu_soft_get(struct egpu_port *port)
@@ -99,6 +100,14 @@ static void egpu_soft_look_in(struct egpu_soft *soft, u32 ms)
 	if (!soft->stopped)
 		mod_delayed_work(egpu_soft_wq, &soft->watch,
 				 msecs_to_jiffies(ms));
+}
+
+/* The interval is another one now: what was planned may be a minute away. */
+void egpu_soft_rewatch(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	if (port->soft && !port->soft->disabled)
+		egpu_soft_look_in(port->soft, port->watch_ms);
 }
 
 /* What lies below, as the kernel knows it. */
