@@ -141,4 +141,5 @@ parameters() {
 	sim_live f
 	modprobe egpu soft="0000:7f:1f.7,$(sim_addr f/native)" watch_ms=60000
 	is "$(get f/native soft) $(get f/native tracked)" "0 0"
+	egpu_unload
 }

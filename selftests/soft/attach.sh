@@ -169,7 +169,7 @@ slow_link() {
 	is "$(get f/p losses)" 0
 }
 
-prove slow_card "a card that asks to be asked again for a second"
+prove -l slow_card "a card that asks to be asked again for a second"
 slow_card() {
 	one
 	sim_set f/p/gpu ready_ms 1000

@@ -44,7 +44,7 @@ not_seen() {
 	result "^OK READY" eg attach f/p
 }
 
-prove other_card "another card may be what ATTACH finds"
+prove -l other_card "another card may be what ATTACH finds"
 other_card() {
 	ready_one
 	sim_gpu f/p/other preset=accelerator serial=1
@@ -96,7 +96,7 @@ presence_lies() {
 	result "^OK READY" eg attach f/p
 }
 
-prove presence_sticks "presence that is stuck at present: DETACHED until ATTACH"
+prove -l presence_sticks "presence that is stuck at present: DETACHED until ATTACH"
 presence_sticks() {
 	ready_one slot=1
 	sim_set f/p presence present

@@ -34,7 +34,7 @@ yank() {
 	settled
 }
 
-prove yank_held "pulled while it is held"
+prove -l yank_held "pulled while it is held"
 yank_held() {
 	one
 	eg policy f/p manual
@@ -87,7 +87,7 @@ hang_remove() {
 	is "$(get f/p losses)" 1
 }
 
-prove quarantine "lost too often: quarantine"
+prove -l quarantine "lost too often: quarantine"
 quarantine() {
 	ready_one
 	eg quarantine f/p 2 60000
@@ -256,7 +256,7 @@ reset_for_ever() {
 	await f/p READY
 }
 
-prove -t 60 reset_pulled "pulled in a reset: a loss, when its excuse is over"
+prove -l -t 60 reset_pulled "pulled in a reset: a loss, when its excuse is over"
 reset_pulled() {
 	ready_one
 	sim_reg f/p BRIDGE_CONTROL=40:40
@@ -320,7 +320,7 @@ disabled_by_hand() {
 	await f/p READY
 }
 
-prove same_time "sixteen at once"
+prove -l same_time "sixteen at once"
 same_time() {
 	local i
 	sim_fabric f

@@ -55,7 +55,7 @@ detach_yank() {
 	sweep detach yank -a
 }
 
-prove -t 600 attach_link "the link drops at any access of an attach"
+prove -l -t 600 attach_link "the link drops at any access of an attach"
 attach_link() {
 	sweep attach link
 }
