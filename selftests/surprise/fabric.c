@@ -418,11 +418,12 @@ void slot_give_up(struct slot *s, const char *why)
 	struct egpu_port_info *i = &s->info;
 
 	slot_refresh(s);
-	printf("%s: %s after %lld ms: %s %s, %u functions, %s below, step %s %s, blocked by '%s'\n",
+	printf("%s: %s after %lld ms: %s %s, %u functions, %s below, failed checks %#x, step %s %s, blocked by '%s'\n",
 	       s->dir, why, now_ms() - s->begun_ms, egpu_state_name(i->state),
 	       egpu_reason_name(i->reason), i->nr_functions,
 	       access(s->below, F_OK) ? "nothing" : "something",
-	       egpu_step_name(i->step), i->step_driver, i->blocked_driver);
+	       i->failed_checks, egpu_step_name(i->step), i->step_driver,
+	       i->blocked_driver);
 	fflush(stdout);
 	s->broken = true;
 }

@@ -356,6 +356,18 @@ static void take_next(struct slot *s)
 		slot_pull(s);
 }
 
+/* Pulled in the moment that the link was disabled: only ATTACH can tell. */
+static void soft_ask(struct slot *s)
+{
+	uint32_t transaction;
+
+	if (soft_ms && s->info.state == EGPU_STATE_DETACHED &&
+	    !s->info.transaction &&
+	    now_ms() - s->changed_ms > patient(QUIET_MS) &&
+	    !egpu_attach(egpu, s->id, 0, &transaction))
+		s->changed_ms = now_ms() + patient(QUIET_MS);
+}
+
 static void run_end(struct slot *s)
 {
 	point_end(s);
@@ -394,8 +406,10 @@ static void step(struct slot *s)
 			run_end(s);
 		break;
 	case PHASE_OUT:
-		if (!slot_is_empty(s))
+		if (!slot_is_empty(s)) {
+			soft_ask(s);
 			break;
+		}
 		nr_windows += slot_windows(s) != s->windows;
 		enter(s, PHASE_IN);
 		slot_plug(s);
