@@ -84,6 +84,7 @@ static u32 egpu_port_topology(struct pci_dev *pdev)
 {
 	u32 flags = 0;
 	u32 slot = 0;
+	u32 link = 0;
 
 	if (pdev->is_hotplug_bridge)
 		flags |= EGPU_PORT_HOTPLUG;
@@ -97,7 +98,9 @@ static u32 egpu_port_topology(struct pci_dev *pdev)
 		pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &slot);
 	if (slot != ~0U && slot & PCI_EXP_SLTCAP_PCP)
 		flags |= EGPU_PORT_POWER_CONTROLLER;
-	if (pdev->link_active_reporting)
+	/* One that sleeps in D3cold says all ones: that is seen when it wakes. */
+	pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &link);
+	if (link & PCI_EXP_LNKCAP_DLLLARC)
 		flags |= EGPU_PORT_LINK_REPORTING;
 	return flags;
 }

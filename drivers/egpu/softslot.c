@@ -414,8 +414,13 @@ static int egpu_soft_initialize(struct egpu_port *port, struct egpu_soft *soft)
 
 static int egpu_soft_register(struct egpu_port *port, struct egpu_soft *soft)
 {
-	int ret = egpu_soft_initialize(port, soft);
+	u32 link = 0;
+	int ret;
 
+	pcie_capability_read_dword(port->pdev, PCI_EXP_LNKCAP, &link);
+	if (PCI_POSSIBLE_ERROR(link) || !(link & PCI_EXP_LNKCAP_DLLLARC))
+		return -EOPNOTSUPP;
+	ret = egpu_soft_initialize(port, soft);
 	if (ret)
 		return ret;
 	ret = pci_hp_add(&soft->slot);
