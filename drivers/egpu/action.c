@@ -224,7 +224,9 @@ static void egpu_act_loss(struct egpu_port *port)
 /* Where pciehp does not, egpu removes what vanished. */
 static void egpu_act_clear(struct egpu_port *port)
 {
-	egpu_job_start(port, EGPU_JOB_CLEAR);
+	/* What runs has its say first: the watch tells it again. */
+	if (port->job_want == EGPU_JOB_NONE && !port->job_active)
+		egpu_job_start(port, EGPU_JOB_CLEAR);
 }
 
 static void egpu_act_loss_clear(struct egpu_port *port)
@@ -288,7 +290,9 @@ static void egpu_drain_stop(struct egpu_port *port)
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
 	list_for_each_entry(fn, &port->functions, node)
 		if (fn->frozen_since)
-			egpu_state_post(port, EGPU_BIT_ERROR);
+			egpu_state_post(port, fn->error_state ==
+					pci_channel_io_normal ? EGPU_BIT_TICK :
+					EGPU_BIT_ERROR);
 	if (!port->nr_gated)
 		egpu_state_post(port, EGPU_BIT_VACANT);
 }
@@ -420,6 +424,7 @@ static void egpu_act_continue(struct egpu_port *port)
 
 static void egpu_act_left(struct egpu_port *port)
 {
+	clear_bit(EGPU_BIT_PRESENT, port->pending);
 	egpu_empty(port, EGPU_REASON_DETACHED);
 	egpu_transaction_end(port, ENODEV, EGPU_REASON_DETACHED);
 }

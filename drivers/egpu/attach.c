@@ -113,7 +113,6 @@ void egpu_scan(struct egpu_port *port)
 	struct pci_bus *bus;
 
 	egpu_step_set(port, EGPU_STEP_SCAN);
-	egpu_soft_begin(port);
 	egpu_slot_look(port);
 	pci_lock_rescan_remove();
 	bus = port->pdev->subordinate;

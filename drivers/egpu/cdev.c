@@ -19,7 +19,7 @@
 #include "link_regs.h"
 
 /* May a transaction begin? The port is locked. */
-static long egpu_may_begin(struct egpu_port *port)
+long egpu_may_begin(struct egpu_port *port)
 {
 	lockdep_assert_held(&port->lock);
 	if (port->state == EGPU_STATE_GONE)
@@ -431,12 +431,13 @@ static long egpu_config_apply(struct egpu_port *port,
 		return -EOPNOTSUPP;
 	if (config->flags & EGPU_CONFIG_SOFT) {
 		port->soft_wanted = true;
-		/* Where it is tracked already a scan takes the slot. */
+		/* Where it is tracked already a job takes the slot. */
 		egpu_state_post(port, EGPU_BIT_APPEARED);
+		egpu_state_post(port, EGPU_BIT_POLICY);
 	}
 	if (config->flags & EGPU_CONFIG_WATCH) {
 		port->watch_ms = config->watch_ms;
-		egpu_soft_rewatch(port);
+		egpu_soft_hurry(port);
 	}
 	if (config->flags & EGPU_CONFIG_POLICY) {
 		port->policy = config->policy;

@@ -453,22 +453,28 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port)
 
 /**
  * egpu_job_clear() - remove what vanished from a soft slot
- * @port: the port; what is below is marked as disconnected
+ * @port: the port; what vanished is marked as disconnected
  *
  * First the drivers, without the rescan lock: one that hangs in remove() holds
- * nothing but its own device. That all is gone is told by the notifications.
+ * nothing but its own device. That all is gone is told by the notifications;
+ * what is left is told again by the watch.
  */
 enum egpu_bit egpu_job_clear(struct egpu_port *port)
 {
-	struct egpu_nested *nested;
+	struct egpu_pdevs *below __free(egpu_pdevs) = egpu_slot_below(port);
+	struct pci_dev *pdev;
+	u32 i;
 
-	egpu_unbind_all(port, false);
-	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
-	nested = egpu_slot_quiet_nested(port);
-	if (nested) {
-		egpu_slot_remove_below(port);
-		egpu_slot_free_nested(nested);
+	if (!below)
+		return EGPU_BIT_COUNT;
+	egpu_step_set(port, EGPU_STEP_REMOVE);
+	for (i = below->nr; i > 0; i--) {
+		pdev = below->pdev[i - 1];
+		if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
+		    pci_dev_is_disconnected(pdev))
+			device_release_driver(&pdev->dev);
 	}
+	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
+	egpu_slot_remove_lost(port);
 	return EGPU_BIT_COUNT;
 }
-

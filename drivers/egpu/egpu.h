@@ -278,7 +278,9 @@ struct egpu_transaction {
  * @linking: the link is being trained
  * @dropped: it went down by that
  * @soft_wanted: its slot is to be egpu's own
- * @soft: that slot, when it is registered
+ * @soft: that slot, while it is registered
+ * @soft_memory: that slot, from the first time on
+ * @removed: its pci_dev is being deleted
  * @watch_ms: time between two looks at the link of a soft slot
  * @no_retrain: arrivals are not retrained
  * @limit: how fast the link may be
@@ -353,6 +355,8 @@ struct egpu_port {
 	bool dropped;
 	bool soft_wanted;
 	struct egpu_soft *soft;
+	struct egpu_soft *soft_memory;
+	bool removed;
 	u32 watch_ms;
 	bool no_retrain;
 	bool no_return;
@@ -425,6 +429,7 @@ bool egpu_port_has_children(struct egpu_port *port);
 bool egpu_port_is_occupied(struct egpu_port *port);
 bool egpu_port_is_bound(struct egpu_port *port);
 bool egpu_port_can_be_soft(const struct egpu_port *port);
+long egpu_may_begin(struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);
@@ -532,7 +537,7 @@ void egpu_slot_look(struct egpu_port *port);
 bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
-int egpu_slot_remove_below(struct egpu_port *port);
+int egpu_slot_remove_lost(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);
 bool egpu_slot_dpc_triggered(struct egpu_port *port);
 struct egpu_nested;
@@ -540,7 +545,7 @@ struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
 
-/* softslot.c */
+/* softslot.c, softwatch.c */
 struct egpu_soft;
 int egpu_soft_init(void);
 void egpu_soft_exit(void);
@@ -548,14 +553,16 @@ void egpu_soft_begin(struct egpu_port *port);
 void egpu_soft_forget(struct egpu_port *port);
 void egpu_soft_gone(struct egpu_port *port);
 void egpu_soft_release(struct egpu_port *port);
+void egpu_soft_free(struct egpu_port *port);
 void egpu_soft_wake(struct egpu_port *port);
-void egpu_soft_rewatch(struct egpu_port *port);
+void egpu_soft_hurry(struct egpu_port *port);
 void egpu_soft_off(struct egpu_port *port);
 int egpu_soft_on(struct egpu_port *port);
 void egpu_soft_listen(struct egpu_port *port);
 int egpu_soft_presence(struct egpu_port *port);
 
 /* reset.c */
+struct egpu_pdevs *egpu_slot_below(struct egpu_port *port);
 int egpu_slot_reset(struct egpu_port *port);
 
 /* link.c */

@@ -210,6 +210,8 @@ void egpu_job_work(struct work_struct *work)
 	       !port->scanned;
 	mutex_unlock(&port->lock);
 
+	if (job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET)
+		egpu_soft_begin(port);
 	if (scan)
 		egpu_scan(port);
 	bit = egpu_job_run(port, job);

@@ -169,6 +169,10 @@ static void egpu_stop(void)
 	struct egpu_port *port;
 	u32 id;
 
+	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
+		id = port->id;
+		egpu_soft_release(port);
+	}
 	egpu_bus_quiesce();
 	egpu_state_stop();
 	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {

@@ -30,6 +30,7 @@ static void egpu_port_release(struct kref *ref)
 
 	egpu_fn_forget_all(port);
 	egpu_accept_put(port->txn.accept);
+	egpu_soft_free(port);
 	pci_dev_put(port->pdev);
 	mutex_destroy(&port->lock);
 	kmem_cache_free(egpu_port_cache, port);
@@ -97,8 +98,9 @@ static u32 egpu_port_topology(struct pci_dev *pdev)
 		pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &slot);
 	if (slot != ~0U && slot & PCI_EXP_SLTCAP_PCP)
 		flags |= EGPU_PORT_POWER_CONTROLLER;
+	/* One that sleeps in D3cold says all ones: that is seen when it wakes. */
 	pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &link);
-	if (link != ~0U && link & PCI_EXP_LNKCAP_DLLLARC)
+	if (link & PCI_EXP_LNKCAP_DLLLARC)
 		flags |= EGPU_PORT_LINK_REPORTING;
 	return flags;
 }
@@ -203,8 +205,11 @@ struct egpu_port *egpu_port_create(struct pci_dev *pdev)
 	}
 	port->id = ++egpu_last_id;
 	port->by_topology = egpu_port_tracked_by_topology(port);
-	port->soft_wanted = egpu_soft_wanted(pdev) &&
-			    egpu_port_can_be_soft(port);
+	port->soft_wanted = egpu_soft_wanted(pdev);
+	if (port->soft_wanted && !egpu_port_can_be_soft(port)) {
+		pci_warn(pdev, "egpu: soft: it has a hotplug capability, or does not report its link\n");
+		port->soft_wanted = false;
+	}
 	track = port->by_topology || port->soft_wanted ||
 		egpu_track_wanted(pdev);
 	/* At once: what lies below may be added before the state work runs. */

@@ -30,8 +30,13 @@ static int egpu_below_collect(struct pci_dev *pdev, void *data)
 	return 0;
 }
 
-/* All that is below, bridges before what is behind them; NULL without memory. */
-static struct egpu_pdevs *egpu_below_get(struct egpu_port *port)
+/**
+ * egpu_slot_below() - all that is below, bridges before what is behind them
+ * @port: the port, not locked; takes the rescan lock
+ *
+ * Return: a snapshot, each device with a reference, or NULL without memory.
+ */
+struct egpu_pdevs *egpu_slot_below(struct egpu_port *port)
 {
 	struct egpu_pdevs *below;
 	struct pci_bus *bus;
@@ -168,7 +173,7 @@ static int egpu_below_try(struct egpu_port *port, struct egpu_pdevs *below,
  */
 int egpu_slot_reset(struct egpu_port *port)
 {
-	struct egpu_pdevs *below __free(egpu_pdevs) = egpu_below_get(port);
+	struct egpu_pdevs *below __free(egpu_pdevs) = egpu_slot_below(port);
 	struct device *service = egpu_service_get(port->pdev);
 	int ret = -ENODEV;
 

@@ -13,6 +13,7 @@
 
 #include "egpu.h"
 
+
 static int egpu_service_match(struct device *dev, void *data)
 {
 	struct device_driver *drv = READ_ONCE(dev->driver);
@@ -188,7 +189,7 @@ static bool egpu_has_hotplug_below(struct egpu_port *port)
  * Remove what is below without the slot's help. Never with a live hotplug port
  * in it: its interrupt thread may wait for the lock that the removal holds.
  */
-int egpu_slot_remove_below(struct egpu_port *port)
+static int egpu_slot_remove_below(struct egpu_port *port)
 {
 	struct pci_dev *pdev, *prev;
 	struct pci_bus *bus;
@@ -203,6 +204,36 @@ int egpu_slot_remove_below(struct egpu_port *port)
 			pci_stop_and_remove_bus_device(pdev);
 	}
 	pci_unlock_rescan_remove();
+	return 0;
+}
+
+/**
+ * egpu_slot_remove_lost() - remove what vanished, and only that
+ * @port: the port; no driver but pciehp is bound to what vanished
+ *
+ * Hotplug ports in it are put to rest first: their interrupt threads may wait for
+ * the lock that removal holds.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int egpu_slot_remove_lost(struct egpu_port *port)
+{
+	struct egpu_nested *nested = egpu_slot_quiet_nested(port);
+	struct pci_dev *pdev, *prev;
+	struct pci_bus *bus;
+
+	if (!nested)
+		return -ENOMEM;
+	pci_lock_rescan_remove();
+	bus = port->pdev->subordinate;
+	if (bus) {
+		list_for_each_entry_safe_reverse(pdev, prev, &bus->devices,
+						 bus_list)
+			if (pci_dev_is_disconnected(pdev))
+				pci_stop_and_remove_bus_device(pdev);
+	}
+	pci_unlock_rescan_remove();
+	egpu_slot_free_nested(nested);
 	return 0;
 }
 

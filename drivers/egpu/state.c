@@ -127,6 +127,17 @@ static bool egpu_state_holds(struct egpu_port *port)
 	return false;
 }
 
+/* Something vanished that is still to be removed. */
+static bool egpu_state_has_lost(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	list_for_each_entry(fn, &port->functions, node)
+		if (pci_dev_is_disconnected(fn->pdev))
+			return true;
+	return false;
+}
+
 /*
  * A bit tells what was; the record of functions tells what is. An arrival is
  * old news when all have gone since, that all were bound also when others came
@@ -136,11 +147,15 @@ static bool egpu_state_holds(struct egpu_port *port)
 static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 {
 	if (bit == EGPU_BIT_ARRIVED)
-		return port->nr_gated == 0;
+		return port->nr_gated == 0 ||
+		       (port->soft && egpu_state_has_lost(port));
 	if (bit == EGPU_BIT_ADOPT || bit == EGPU_BIT_ADMITTED)
 		return port->nr_gated == 0 || egpu_state_holds(port);
 	if (bit == EGPU_BIT_PRESENT)
 		return port->nr_gated != 0;
+	if (bit == EGPU_BIT_DOWN)
+		return !list_empty(&port->functions) &&
+		       !egpu_state_has_lost(port);
 	if (bit == EGPU_BIT_DONE && (port->state == EGPU_STATE_EMPTY ||
 				     port->state == EGPU_STATE_DETACHED))
 		return port->nr_gated != 0;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Soft slots: what softslot.c (the slot) and softwatch.c (who looks at its link)
+ * share.
+ */
+#ifndef EGPU_SOFTSLOT_H
+#define EGPU_SOFTSLOT_H
+
+#include <linux/pci_hotplug.h>
+#include <linux/wait.h>
+#include "egpu.h"
+
+#define EGPU_CONFIRM_MS		100	/* a link down for so long is down */
+
+/**
+ * struct egpu_soft - a slot of our own
+ * @slot: what the PCI hotplug core knows of it
+ * @port: its port; with a reference while it is registered
+ * @bus: the bus below, with a reference
+ * @watch: looks at the link
+ * @end: deregisters it
+ * @wait: writers of the power file wait here
+ * @stopped: it is not registered, or about to be no more
+ * @gone: its port is: no register may be touched
+ * @found_disabled: Link Disable was set before
+ * @disabled: Link Disable is set, by us
+ * @present: with the link disabled, Presence Detect State told the truth
+ * @up: the link, as seen last
+ * @fresh: it came up, and what is there is still to be looked for
+ * @pauses: resets that run through the slot
+ * @down_ns: when the link was found down, not confirmed yet; else 0
+ * @grace_ns: until when a link that is down may be training after a reset
+ * @next_ns: not before is looked for what does not answer
+ * @wait_ms: how long after the next time
+ *
+ * Made when a port is soft for the first time, and there as long as the port:
+ * the kernel's reset through a slot holds no reference. What follows @wait is
+ * protected by egpu_port.lock, and so are accesses to registers, by @stopped.
+ */
+struct egpu_soft {
+	struct hotplug_slot slot;
+	struct egpu_port *port;
+	struct pci_bus *bus;
+	struct delayed_work watch;
+	struct work_struct end;
+	wait_queue_head_t wait;
+	bool stopped;
+	bool gone;
+	bool found_disabled;
+	bool disabled;
+	bool present;
+	bool up;
+	bool fresh;
+	u32 pauses;
+	u64 down_ns;
+	u64 grace_ns;
+	u64 next_ns;
+	u32 wait_ms;
+};
+
+/* softslot.c */
+extern struct workqueue_struct *egpu_soft_wq;
+
+/* softwatch.c */
+void egpu_soft_watch(struct work_struct *work);
+void egpu_soft_look_in(struct egpu_soft *soft, u32 ms);
+void egpu_soft_excuse(struct egpu_soft *soft);
+int egpu_soft_link(struct egpu_soft *soft);
+
+#endif /* EGPU_SOFTSLOT_H */
