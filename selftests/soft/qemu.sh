@@ -73,7 +73,7 @@ power() {
 	like "$out" "busy"
 	users_kill
 	echo 0 > "$file"
-	is "$(info state) $(cat "$file")" "DETACHED 0"
+	is "$(info state)" DETACHED
 	is_empty rp0
 	echo 1 > "$file"
 	is "$(info state)" READY
