@@ -99,10 +99,11 @@ static int egpu_pm_notify(struct notifier_block *nb, unsigned long action,
 	case PM_HIBERNATION_PREPARE:
 		if (egpu_state_is_busy())
 			return notifier_from_errno(-EBUSY);
+		egpu_sleep_begin();
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
-		egpu_state_resumed();
+		egpu_sleep_end();
 		break;
 	}
 	return NOTIFY_DONE;
@@ -122,7 +123,8 @@ static void egpu_release_held(struct egpu_port *port)
 		egpu_fn_snapshot(port, egpu_fn_is_held);
 	bool attach = port->policy == EGPU_POLICY_AUTO && !port->kept &&
 		      !(port->failed_checks & ~EGPU_CHECK_LINK) &&
-		      port->state != EGPU_STATE_QUARANTINED;
+		      port->state != EGPU_STATE_QUARANTINED &&
+		      egpu_sleep_review(port) == EGPU_SAME;
 	u32 i;
 
 	for (i = 0; held && i < held->nr; i++)
