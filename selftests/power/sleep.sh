@@ -180,8 +180,8 @@ held_unload() {
 	sim_set f/p/gpu sleep twin
 	note
 	sleeps freeze
-	kill %% || :
-	wait_for 5 rmmod egpu
+	pkill egpu_client
+	wait_for 10 rmmod egpu
 	load
 	await f/p HELD,READY 20
 	sim_added f/p/twin
@@ -230,7 +230,8 @@ dozing() {
 	note
 	sleeps freeze
 	wait_for 5 grep -q suspended "$gpu/runtime_status"
-	sim_set f/p/fault at=0 scope=below task='kworker*' armed=1
+	# The kernel's own look for wakeup events is made by another kind of worker.
+	sim_set f/p/fault at=0 scope=below task='kworker/u*' armed=1
 	nap 1.5
 	unseen
 	user hold "$(node "$(sim_addr f/p/gpu)" renderD)"
