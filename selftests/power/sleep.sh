@@ -216,7 +216,7 @@ quarantined() {
 	wait_for 10 sim_bound f/p/other
 }
 
-prove -t 60 dozing "a GPU that slept before is not woken up, and compared when it wakes"
+prove -t 90 dozing "a GPU that slept before is not woken up, and compared when it wakes"
 dozing() {
 	local gpu
 	echo Y > /sys/module/egpu_sim_drm/parameters/runtime_pm
@@ -235,7 +235,7 @@ dozing() {
 	nap 1.5
 	unseen
 	user hold "$(node "$(sim_addr f/p/gpu)" renderD)"
-	wait_for 5 not unseen
+	wait_for 10 not unseen
 	sim_set f/p/fault armed 0
 	is "$(get f/p state) $(get f/p generation)" "READY $was"
 }
