@@ -117,13 +117,11 @@ static bool egpu_fn_has_serial(struct egpu_fn *fn)
 	return serial == fn->serial;
 }
 
-static enum egpu_identity egpu_fn_compare(struct egpu_fn *fn)
+static enum egpu_identity egpu_fn_identify(struct egpu_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	u16 vendor, device;
 
-	if (!egpu_is_awake(pdev))
-		return EGPU_UNSEEN;
 	pci_read_config_word(pdev, PCI_SUBSYSTEM_VENDOR_ID, &vendor);
 	pci_read_config_word(pdev, PCI_SUBSYSTEM_ID, &device);
 	if (PCI_POSSIBLE_ERROR(vendor))
@@ -131,9 +129,22 @@ static enum egpu_identity egpu_fn_compare(struct egpu_fn *fn)
 	if (!egpu_config_is_sane(pdev) || vendor != pdev->subsystem_vendor ||
 	    device != pdev->subsystem_device || !egpu_fn_has_serial(fn))
 		return EGPU_OTHER;
-	if (!READ_ONCE(egpu_sleeping))
-		fn->slept_ns = 0;
 	return EGPU_SAME;
+}
+
+/* One that goes while it is looked at reads all ones from some access on. */
+static enum egpu_identity egpu_fn_compare(struct egpu_fn *fn)
+{
+	enum egpu_identity who;
+
+	if (!egpu_is_awake(fn->pdev))
+		return EGPU_UNSEEN;
+	who = egpu_fn_identify(fn);
+	if (who == EGPU_OTHER)
+		who = egpu_fn_identify(fn);
+	if (who == EGPU_SAME && !READ_ONCE(egpu_sleeping))
+		fn->slept_ns = 0;
+	return who;
 }
 
 /**
