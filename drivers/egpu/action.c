@@ -95,9 +95,14 @@ static void egpu_act_unbind(struct egpu_port *port)
 
 static void egpu_act_enable(struct egpu_port *port)
 {
-	if (port->txn.kind == EGPU_TRANSACTION_ATTACH ||
-	    port->txn.kind == EGPU_TRANSACTION_MEND)
+	/* Another one is an arrival like any; but its way into the slot is told. */
+	if (port->replaced) {
+		port->came_back = false;
+		port->kept = false;
+	} else if (port->txn.kind == EGPU_TRANSACTION_ATTACH ||
+		   port->txn.kind == EGPU_TRANSACTION_MEND) {
 		port->admit = true;
+	}
 	egpu_job_start(port, EGPU_JOB_ENABLE);
 }
 
@@ -168,7 +173,6 @@ static void egpu_act_ready(struct egpu_port *port)
 	port->kept = false;
 	port->dropped = false;
 	port->came_back = false;
-	port->resumed = false;
 	port->ignored_checks = 0;
 	egpu_timer_set(port, &port->watch, EGPU_WATCH_MS);
 	if (egpu_txn_is_link(port)) {
@@ -247,6 +251,8 @@ static void egpu_act_fault(struct egpu_port *port)
 	port->reason = port->job_reason;
 	port->step_error = port->job_error;
 	egpu_transaction_end(port, port->job_error ?: EIO, port->reason);
+	if (port->replaced)
+		egpu_state_post(port, EGPU_BIT_MEND);
 }
 
 static void egpu_act_recovery(struct egpu_port *port)
@@ -260,9 +266,14 @@ static void egpu_act_recovery(struct egpu_port *port)
 
 static void egpu_act_mend(struct egpu_port *port)
 {
-	if (port->reason != EGPU_REASON_RECOVERY_FAILED)
+	/* After sleep: what is it that would be mended? */
+	if (!port->txn.id && !port->replaced && egpu_sleep_asks(port)) {
+		egpu_timer_set(port, &port->tick, EGPU_WATCH_MS);
+		egpu_job_start(port, EGPU_JOB_RECOVERY);
 		return;
-	egpu_job_start(port, EGPU_JOB_USERS);
+	}
+	if (port->reason == EGPU_REASON_RECOVERY_FAILED)
+		egpu_job_start(port, EGPU_JOB_USERS);
 }
 
 static void egpu_act_retry(struct egpu_port *port)
@@ -372,7 +383,7 @@ static void egpu_act_watch(struct egpu_port *port)
 {
 	pci_channel_state_t state;
 	struct egpu_fn *fn;
-	bool look = port->resumed;
+	bool look = egpu_sleep_asks(port);
 
 	list_for_each_entry(fn, &port->functions, node) {
 		state = READ_ONCE(fn->pdev->error_state);

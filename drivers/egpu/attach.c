@@ -185,7 +185,7 @@ bool egpu_bars_match(struct egpu_fn *fn)
 	return true;
 }
 
-static bool egpu_config_is_sane(struct pci_dev *pdev)
+bool egpu_config_is_sane(struct pci_dev *pdev)
 {
 	u32 id, class;
 
@@ -319,6 +319,10 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 	egpu_step_set(port, EGPU_STEP_CHECK);
 	egpu_slot_look(port);
 	egpu_scan_review(port);
+	if (egpu_sleep_review(port) == EGPU_OTHER) {
+		egpu_job_result(port, ENODEV, EGPU_REASON_RECOVERY_FAILED);
+		return EGPU_BIT_FAILED;
+	}
 	failed = egpu_check_functions(port);
 	if (!failed && !egpu_port_is_bound(port) && !egpu_train_arrival(port))
 		failed = EGPU_CHECK_LINK | egpu_check_functions(port);
@@ -361,19 +365,38 @@ void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach)
 		pci_warn(pdev, "egpu: no driver could be bound\n");
 }
 
+/*
+ * The machine may have slept since the check. A port that is to be forgotten
+ * lets go of what it holds in any case, but gives it to nobody.
+ */
+static bool egpu_release_is_safe(struct egpu_port *port, bool *attach)
+{
+	enum egpu_identity who = egpu_sleep_review(port);
+
+	*attach = who == EGPU_SAME;
+	if (*attach || test_bit(EGPU_BIT_FORGET, port->pending))
+		return true;
+	egpu_job_result(port, ENODEV, who == EGPU_OTHER ?
+			EGPU_REASON_RECOVERY_FAILED : EGPU_REASON_CHECK_FAILED);
+	return false;
+}
+
 enum egpu_bit egpu_job_release(struct egpu_port *port)
 {
 	struct egpu_pdevs *held __free(egpu_pdevs) =
 		egpu_fn_snapshot(port, egpu_fn_is_held);
+	bool attach;
 	u32 i;
 
 	if (!held) {
 		egpu_job_result(port, ENOMEM, EGPU_REASON_BIND_FAILED);
 		return EGPU_BIT_FAILED;
 	}
+	if (!egpu_release_is_safe(port, &attach))
+		return EGPU_BIT_FAILED;
 	egpu_step_set(port, EGPU_STEP_PROBE);
 	for (i = 0; i < held->nr; i++)
-		egpu_fn_release(port, held->pdev[i], true);
+		egpu_fn_release(port, held->pdev[i], attach);
 	egpu_rebind(port);
 	return EGPU_BIT_DONE;
 }
@@ -434,43 +457,6 @@ static enum egpu_bit egpu_recovery_one(struct egpu_port *port,
 	return EGPU_BIT_ERROR;
 }
 
-/*
- * Is it another device than the one that arrived? Only where the kernel has not
- * noticed: pciehp compares after sleep from 6.12 on.
- */
-static bool egpu_fn_is_replaced(struct egpu_fn *fn)
-{
-	struct pci_dev *pdev = fn->pdev;
-	u16 vendor, device;
-
-	pci_read_config_word(pdev, PCI_SUBSYSTEM_VENDOR_ID, &vendor);
-	pci_read_config_word(pdev, PCI_SUBSYSTEM_ID, &device);
-	if (PCI_POSSIBLE_ERROR(vendor))
-		return false;	/* gone, or asleep: others will see */
-	return !egpu_config_is_sane(pdev) ||
-	       vendor != pdev->subsystem_vendor ||
-	       device != pdev->subsystem_device ||
-	       pci_get_dsn(pdev) != fn->serial;
-}
-
-/* Return: EGPU_BIT_ERROR when it is no longer the device that it was. */
-static enum egpu_bit egpu_recovery_resumed(struct egpu_port *port)
-{
-	struct egpu_fn *fn;
-
-	lockdep_assert_held(&port->lock);
-	if (!port->resumed)
-		return EGPU_BIT_COUNT;
-	port->resumed = false;
-	list_for_each_entry(fn, &port->functions, node) {
-		if (!fn->gated || !egpu_fn_is_replaced(fn))
-			continue;
-		pci_warn(fn->pdev, "egpu: replaced while the machine slept\n");
-		return EGPU_BIT_ERROR;
-	}
-	return EGPU_BIT_COUNT;
-}
-
 /**
  * egpu_job_recovery() - after an error: did the recovery leave it usable?
  * @port: the port
@@ -487,7 +473,7 @@ enum egpu_bit egpu_job_recovery(struct egpu_port *port)
 	if (egpu_slot_dpc_triggered(port))
 		return EGPU_BIT_COUNT;
 	guard(mutex)(&port->lock);
-	bit = egpu_recovery_resumed(port);
+	bit = egpu_sleep_look(port);
 	list_for_each_entry(fn, &port->functions, node) {
 		if (bit != EGPU_BIT_COUNT)
 			break;

@@ -122,6 +122,8 @@ enum egpu_job {
  * @busy_since: ns, when the driver core entered probe() or remove(), else 0
  * @removing: what @busy_since is: remove(), else probe()
  * @serial: Device Serial Number when it arrived; 0: it has none
+ * @serial_known: it was awake then, so that @serial could be read
+ * @slept_ns: the machine sleeps, or slept, since it was seen last; else 0
  * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
  *	which it finds no space
  * @driver: name of the driver bound, or busy
@@ -150,6 +152,8 @@ struct egpu_fn {
 	u64 readable_since;
 	u64 busy_since;
 	u64 serial;
+	bool serial_known;
+	u64 slept_ns;
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
@@ -265,7 +269,7 @@ struct egpu_transaction {
  * @tracked: egpu looks after it
  * @by_topology: it was tracked without being asked to
  * @scanned: what was there when it became tracked is recorded
- * @resumed: the machine slept: is it still the same device?
+ * @replaced: another device came while the machine slept; nothing arrived since
  * @backend: who has the slot, as seen at the last job
  * @policy: enum egpu_policy
  * @generation: number of the last arrival
@@ -346,7 +350,7 @@ struct egpu_port {
 	bool tracked;
 	bool by_topology;
 	bool scanned;
-	bool resumed;
+	bool replaced;
 	bool admit;
 	bool came_back;
 	bool parked;
@@ -477,7 +481,6 @@ void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
 void egpu_state_kick(struct egpu_port *port);
 bool egpu_state_is_stopping(void);
-void egpu_state_resumed(void);
 void egpu_job_queue(struct egpu_port *port);
 void egpu_timer_set(struct egpu_port *port, struct delayed_work *timer,
 		    unsigned int ms);
@@ -515,6 +518,7 @@ enum egpu_bit egpu_job_users(struct egpu_port *port);
 enum egpu_bit egpu_job_unbind(struct egpu_port *port);
 enum egpu_bit egpu_job_presence(struct egpu_port *port);
 enum egpu_bit egpu_job_clear(struct egpu_port *port);
+bool egpu_config_is_sane(struct pci_dev *pdev);
 bool egpu_bars_match(struct egpu_fn *fn);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
@@ -564,6 +568,28 @@ int egpu_soft_presence(struct egpu_port *port);
 /* reset.c */
 struct egpu_pdevs *egpu_slot_below(struct egpu_port *port);
 int egpu_slot_reset(struct egpu_port *port);
+
+/* sleep.c */
+/**
+ * enum egpu_identity - is it the device that arrived?
+ * @EGPU_SAME: it is, or the machine did not sleep since
+ * @EGPU_UNSEEN: it sleeps, or does not answer
+ * @EGPU_OTHER: no
+ */
+enum egpu_identity {
+	EGPU_SAME = 0,
+	EGPU_UNSEEN,
+	EGPU_OTHER,
+};
+
+bool egpu_is_awake(struct pci_dev *pdev);
+void egpu_sleep_note(struct egpu_fn *fn);
+void egpu_sleep_begin(void);
+void egpu_sleep_end(void);
+bool egpu_sleep_asks(struct egpu_port *port);
+enum egpu_identity egpu_sleep_compare(struct egpu_port *port);
+enum egpu_identity egpu_sleep_review(struct egpu_port *port);
+enum egpu_bit egpu_sleep_look(struct egpu_port *port);
 
 /* link.c */
 /**

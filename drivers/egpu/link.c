@@ -14,22 +14,6 @@
 #define EGPU_EXT_CAP_SECONDARY	0x19	/* Secondary PCI Express */
 #define EGPU_LANE_ERRORS	0x08	/* Lane Error Status in it */
 
-/*
- * Reading a sleeping device would wake it, or give all ones; so would one below
- * a port that sleeps, which a device without a driver does not know. One that
- * never had a driver has no state (PCI_UNKNOWN), and is awake.
- */
-static bool egpu_is_awake(struct pci_dev *pdev)
-{
-	if (!pci_is_pcie(pdev))
-		return false;
-	for (; pdev; pdev = pci_upstream_bridge(pdev))
-		if (pdev->current_state != PCI_D0 &&
-		    pdev->current_state != PCI_UNKNOWN)
-			return false;
-	return true;
-}
-
 /* All ones are no value of any of these registers: the device is gone. */
 static bool egpu_link_read_word(struct pci_dev *pdev, int reg, u16 *value)
 {
@@ -48,7 +32,7 @@ static bool egpu_link_regs_read(struct pci_dev *pdev,
 				struct egpu_link_regs *regs)
 {
 	memset(regs, 0, sizeof(*regs));
-	return egpu_is_awake(pdev) &&
+	return pci_is_pcie(pdev) && egpu_is_awake(pdev) &&
 	       egpu_link_read_dword(pdev, PCI_EXP_LNKCAP, &regs->cap) &&
 	       egpu_link_read_dword(pdev, PCI_EXP_LNKCAP2, &regs->cap2) &&
 	       egpu_link_read_word(pdev, PCI_EXP_LNKCTL, &regs->ctl) &&

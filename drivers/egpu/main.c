@@ -134,10 +134,11 @@ static int egpu_pm_notify(struct notifier_block *nb, unsigned long action,
 	case PM_HIBERNATION_PREPARE:
 		if (egpu_state_is_busy())
 			return notifier_from_errno(-EBUSY);
+		egpu_sleep_begin();
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
-		egpu_state_resumed();
+		egpu_sleep_end();
 		break;
 	}
 	return NOTIFY_DONE;
@@ -147,6 +148,14 @@ static struct notifier_block egpu_pm_nb = {
 	.notifier_call = egpu_pm_notify,
 };
 
+static bool egpu_admits_held(struct egpu_port *port)
+{
+	return port->policy == EGPU_POLICY_AUTO && !port->kept &&
+	       !(port->failed_checks & ~EGPU_CHECK_LINK) &&
+	       port->state != EGPU_STATE_QUARANTINED &&
+	       egpu_sleep_review(port) == EGPU_SAME;
+}
+
 /*
  * What is held goes to its driver, or, by policy, at least is free again. The
  * one place that waits for a vendor's probe().
@@ -155,12 +164,13 @@ static void egpu_release_held(struct egpu_port *port)
 {
 	struct egpu_pdevs *held __free(egpu_pdevs) =
 		egpu_fn_snapshot(port, egpu_fn_is_held);
-	bool attach = port->policy == EGPU_POLICY_AUTO && !port->kept &&
-		      !(port->failed_checks & ~EGPU_CHECK_LINK) &&
-		      port->state != EGPU_STATE_QUARANTINED;
+	bool attach;
 	u32 i;
 
-	for (i = 0; held && i < held->nr; i++)
+	if (!held || !held->nr)
+		return;
+	attach = egpu_admits_held(port);
+	for (i = 0; i < held->nr; i++)
 		egpu_fn_release(port, held->pdev[i], attach);
 }
 

@@ -5,6 +5,7 @@
  * the records of the functions below.
  */
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -443,6 +444,24 @@ struct egpu_fn *egpu_fn_find(struct egpu_port *port, struct pci_dev *pdev)
 	return NULL;
 }
 
+/*
+ * A bridge that sleeps may take the power of all that lies below it: of a GPU
+ * that has no driver, or one that is idle. So its port stays awake while one is
+ * there. The port's device alone is told so, and nobody waits for it to wake up:
+ * callers hold locks, or are in a notifier.
+ */
+static void egpu_port_occupy(struct egpu_port *port)
+{
+	if (!port->nr_gated++)
+		pm_runtime_get(&port->pdev->dev);
+}
+
+static void egpu_port_vacate(struct egpu_port *port)
+{
+	if (!--port->nr_gated)
+		pm_runtime_put(&port->pdev->dev);
+}
+
 static void egpu_fn_gate(struct egpu_port *port, struct egpu_fn *fn)
 {
 	if (fn->gated)
@@ -450,10 +469,11 @@ static void egpu_fn_gate(struct egpu_port *port, struct egpu_fn *fn)
 	if (!port->nr_gated) {
 		port->counters.arrivals++;
 		port->generation++;
+		port->replaced = false;
 	}
 	fn->generation = port->generation;
 	fn->gated = true;
-	port->nr_gated++;
+	egpu_port_occupy(port);
 }
 
 /*
@@ -512,33 +532,34 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 	fn->pdev = pci_dev_get(pdev);
 	fn->generation = port->generation;
 	fn->error_state = READ_ONCE(pdev->error_state);
-	fn->serial = pci_get_dsn(pdev);
+	egpu_sleep_note(fn);
 	egpu_fn_note_bars(fn);
 	list_add_tail(&fn->node, &port->functions);
 	egpu_fn_gate_siblings(port, fn);
 	return fn;
 }
 
+static void egpu_fn_drop(struct egpu_port *port, struct egpu_fn *fn)
+{
+	list_del(&fn->node);
+	if (fn->gated)
+		egpu_port_vacate(port);
+	pci_dev_put(fn->pdev);
+	kmem_cache_free(egpu_fn_cache, fn);
+}
+
 void egpu_fn_del(struct egpu_port *port, struct egpu_fn *fn)
 {
 	lockdep_assert_held(&port->lock);
-	list_del(&fn->node);
-	if (fn->gated)
-		port->nr_gated--;
-	pci_dev_put(fn->pdev);
-	kmem_cache_free(egpu_fn_cache, fn);
+	egpu_fn_drop(port, fn);
 }
 
 void egpu_fn_forget_all(struct egpu_port *port)
 {
 	struct egpu_fn *fn, *next;
 
-	list_for_each_entry_safe(fn, next, &port->functions, node) {
-		list_del(&fn->node);
-		pci_dev_put(fn->pdev);
-		kmem_cache_free(egpu_fn_cache, fn);
-	}
-	port->nr_gated = 0;
+	list_for_each_entry_safe(fn, next, &port->functions, node)
+		egpu_fn_drop(port, fn);
 }
 
 void egpu_pdevs_free(struct egpu_pdevs *pdevs)

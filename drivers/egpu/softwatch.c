@@ -115,7 +115,8 @@ static void egpu_soft_bounced(struct egpu_port *port)
 			continue;
 		fn->frozen_since = ktime_get_ns();
 		fn->readable_since = 0;
-		port->resumed = true;
+		/* Another one may be there: in doubt as after sleep. */
+		fn->slept_ns = fn->frozen_since;
 	}
 	egpu_state_post(port, EGPU_BIT_TICK);
 }

@@ -207,19 +207,6 @@ static void egpu_state_work(struct work_struct *work)
 	egpu_port_put(port);
 }
 
-/* The machine slept: the watch of READY has each device looked at. */
-void egpu_state_resumed(void)
-{
-	struct egpu_port *port;
-	u32 id;
-
-	for (id = 0; (port = egpu_port_next(id)); egpu_port_put(port)) {
-		id = port->id;
-		guard(mutex)(&port->lock);
-		port->resumed = true;
-	}
-}
-
 /* For a new port. */
 void egpu_state_setup(struct egpu_port *port)
 {

@@ -18,6 +18,7 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
@@ -48,6 +49,10 @@
 
 #define SIM_UNMASK_DELAY	msecs_to_jiffies(100)
 
+static bool sim_gpu_idles;
+module_param_named(runtime_pm, sim_gpu_idles, bool, 0644);
+MODULE_PARM_DESC(runtime_pm, "GPUs bound from now on may sleep while nobody has them open (default: N)");
+
 /**
  * struct sim_gpu - a device
  * @drm: lives until the last file and dma-buf are closed
@@ -57,6 +62,7 @@
  * @i2c: nothing answers on it
  * @unmask: lets the interrupt through again, when it is no longer asserted
  * @interrupts: how many came
+ * @idles: it may sleep while nobody has it open
  */
 struct sim_gpu {
 	struct drm_device drm;
@@ -66,6 +72,7 @@ struct sim_gpu {
 	struct i2c_adapter i2c;
 	struct delayed_work unmask;
 	atomic_t interrupts;
+	bool idles;
 };
 
 static struct sim_gpu *to_sim_gpu(struct drm_device *drm)
@@ -132,8 +139,11 @@ static int sim_gpu_open(struct drm_device *drm, struct drm_file *file)
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
+	pm_runtime_get_sync(drm->dev);
 	sim_gpu_write(gpu, SIM_REG_CLIENTS, 1);
 	ret = sim_gpu_is_there(gpu) ? 0 : -ENODEV;
+	if (ret)
+		pm_runtime_put(drm->dev);
 	drm_dev_exit(idx);
 	return ret;
 }
@@ -142,10 +152,11 @@ static void sim_gpu_postclose(struct drm_device *drm, struct drm_file *file)
 {
 	int idx;
 
-	if (!drm_dev_enter(drm, &idx))
-		return;
-	sim_gpu_write(to_sim_gpu(drm), SIM_REG_CLIENTS, 0);
-	drm_dev_exit(idx);
+	if (drm_dev_enter(drm, &idx)) {
+		sim_gpu_write(to_sim_gpu(drm), SIM_REG_CLIENTS, 0);
+		drm_dev_exit(idx);
+	}
+	pm_runtime_put(drm->dev);
 }
 
 DEFINE_DRM_GEM_FOPS(sim_gpu_fops);
@@ -327,7 +338,13 @@ static int sim_gpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	pci_save_state(pdev);		/* for sim_gpu_slot_reset() */
-	return drm_dev_register(&gpu->drm, 0);
+	ret = drm_dev_register(&gpu->drm, 0);
+	if (ret)
+		return ret;
+	gpu->idles = sim_gpu_idles;
+	if (gpu->idles)
+		pm_runtime_put_noidle(&pdev->dev);
+	return 0;
 }
 
 /* What was acquired in probe() goes afterwards, in reverse order. */
@@ -335,6 +352,8 @@ static void sim_gpu_remove(struct pci_dev *pdev)
 {
 	struct sim_gpu *gpu = pci_get_drvdata(pdev);
 
+	if (gpu->idles)
+		pm_runtime_get_noresume(&pdev->dev);
 	drm_dev_unplug(&gpu->drm);
 	egpu_sim_point(pdev, EGPU_SIM_REMOVE);
 	sim_gpu_halt(gpu);

@@ -8,6 +8,7 @@ import json
 import re
 import struct
 import tempfile
+import time
 
 from .qmp import QmpError
 
@@ -24,7 +25,8 @@ host expect REGEX         a kernel splat that this test will cause
 host forget               forget what was announced
 host splats               unannounced splats since the last call (1: some)
 host found TEXT           what the guest found wrong with its kernel at the end
-host note TEXT            a line in the console log"""
+host note TEXT            a line in the console log
+host later S WORD…        the same words, in S seconds: the guest may sleep then"""
 
 
 class Usage(Exception):
@@ -52,6 +54,7 @@ class Host:
     def __init__(self, machine):
         self.machine = machine
         self.qmp = machine.qmp
+        self.planned = []
 
     def answer(self, words):
         """(exit code, text) for one request."""
@@ -136,6 +139,17 @@ class Host:
 
     def do_note(self, *words):
         return 0, ""        # every request stands in the log already
+
+    def do_later(self, seconds, *words):
+        self.planned.append((time.monotonic() + float(seconds), words))
+        return 0, ""
+
+    def due(self):
+        """[words]: what was asked for by `later`, and its time has come."""
+        now = time.monotonic()
+        due = [words for when, words in self.planned if when <= now]
+        self.planned = [p for p in self.planned if p[0] > now]
+        return due
 
     def do_ready(self):
         self.machine.booted()

@@ -190,13 +190,17 @@ class Machine:
         ident, *words = line[1:].split("\x1f")
         self._kmsg()
         self._output()
+        code, text = self._answer(words)
+        reply = [f"T{ident}\x1f{t}" for t in text.split("\n") if text]
+        reply.append(f"R{ident}\x1f{code}")
+        self.requests.sock.sendall(("\n".join(reply) + "\n").encode())
+
+    def _answer(self, words):
         code, text = self.host.answer(words)
         if words[:1] != ["deleted"]:
             self.log.write(f"## host {' '.join(words)}: {code}"
                            + (f" {text}" if text else "") + "\n")
-        reply = [f"T{ident}\x1f{t}" for t in text.split("\n") if text]
-        reply.append(f"R{ident}\x1f{code}")
-        self.requests.sock.sendall(("\n".join(reply) + "\n").encode())
+        return code, text
 
     def _requests(self):
         data = self.requests.take()
@@ -240,6 +244,8 @@ class Machine:
                     break
                 if self.qmp.sock in ready:
                     self.qmp.poll()
+                for words in self.host.due():
+                    self._answer(list(words))
                 for x in (self.terminal, self.control):
                     if x:
                         x.serve([s for s in ready if s in x.sockets()])
