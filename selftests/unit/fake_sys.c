@@ -181,6 +181,7 @@ static int port_info(struct egpu_port_info *info)
 	info->blocked_port = (uint32_t)number(port, "blocked_port");
 	info->quarantine_losses = 5;
 	info->quarantine_window_ms = 60000;
+	info->watch_ms = (uint32_t)number(port, "watch_ms");
 	info->counters.losses = (uint32_t)number(port, "losses");
 	snprintf(info->step_driver, EGPU_NAME_LEN, "%s",
 		 text(port, "step_driver"));
@@ -594,8 +595,18 @@ static int config(struct egpu_port_config *config)
 	done("config port=%u flags=%u policy=%u quarantine=%u/%u",
 	     config->port, config->flags, config->policy,
 	     config->quarantine_losses, config->quarantine_window_ms);
+	if (config->flags & EGPU_CONFIG_WATCH)
+		done("watch_ms=%u", config->watch_ms);
 	if (!port)
 		return -ENOENT;
+	if (config->flags & EGPU_CONFIG_SOFT) {
+		if (error_of(get(scenario, "soft"), "error"))
+			return error_of(get(scenario, "soft"), "error");
+		flags |= EGPU_PORT_SOFT;
+		start("soft");
+	}
+	if (config->flags & EGPU_CONFIG_WATCH)
+		set_number(port, "watch_ms", config->watch_ms);
 	policy = egpu_policy_name(config->policy);
 	if (config->flags & EGPU_CONFIG_POLICY)
 		json_object_object_add(port, "policy",

@@ -186,6 +186,71 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info)
 	free(functions);
 }
 
+/* Adds to @want what the configuration says of a slot of egpu's own. */
+static void add_soft(const struct egpu_port_info *info,
+		     const struct config_port *port,
+		     struct egpu_port_config *want)
+{
+	bool is = info->flags & EGPU_PORT_SOFT ||
+		  info->backend == EGPU_BACKEND_SOFT;
+
+	/* a slot that is there goes with untrack only: see egpu.conf(5) */
+	if (port->soft == 1 && !is)
+		want->flags |= EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT;
+	if (port->watch_ms != CONFIG_UNSET && (is || port->soft == 1) &&
+	    (uint32_t)port->watch_ms != info->watch_ms) {
+		want->flags |= EGPU_CONFIG_WATCH;
+		want->watch_ms = (uint32_t)port->watch_ms;
+	}
+}
+
+/*
+ * PORT_CONFIG where a soft slot may be part of it; then until it is there.
+ * Return: false: that failed, and was told.
+ */
+static bool change_soft(struct apply *apply, struct egpu_port_info *info,
+			const struct egpu_port_config *want, const char *what)
+{
+	struct egpu_port_config config = *want;
+	enum exit_code code = EXIT_DONE;
+	char text[80];
+	int ret;
+
+	snprintf(text, sizeof(text), "%s%s%s", what,
+		 *what && want->flags & EGPU_CONFIG_SOFT ? ", " : "",
+		 want->flags & EGPU_CONFIG_SOFT ? "soft slot" : "");
+	if (!(want->flags & EGPU_CONFIG_SOFT)) {
+		change(apply, info, want, text);
+		return true;
+	}
+	config.port = info->port;
+	if (!given(apply->ctl, OPT_CHECK)) {
+		ret = egpu_config(apply->ctl->egpu, &config);
+		code = ret < 0 ? soft_refused(apply->ctl, info, ret) :
+				 soft_wait(apply->ctl, info);
+	}
+	if (code == EXIT_DONE)
+		changed(apply, info, text);
+	else
+		apply->code = code;
+	return code == EXIT_DONE;
+}
+
+static void apply_soft(struct apply *apply, struct egpu_port_info *info,
+		       const struct config_port *port)
+{
+	struct egpu_port_config want = { .flags = 0 };
+	char what[32] = "";
+
+	if (!port)
+		return;
+	add_soft(info, port, &want);
+	if (want.flags & EGPU_CONFIG_WATCH)
+		snprintf(what, sizeof(what), "watch %u ms", want.watch_ms);
+	if (want.flags)
+		change_soft(apply, info, &want, what);
+}
+
 static void apply_port(struct apply *apply, struct egpu_port_info *info)
 {
 	struct egpu_port_config track = { .flags = EGPU_CONFIG_TRACK };
@@ -193,7 +258,7 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 	struct egpu_address address = egpu_port_address(info);
 	struct config_port *port = NULL;
 	struct limit_change limit;
-	bool tracked = info->flags & EGPU_PORT_TRACKED;
+	bool tracked = info->flags & EGPU_PORT_TRACKED, fresh = false;
 	char path[160];
 
 	if (!egpu_pci_path(&address, path, sizeof(path)))
@@ -210,34 +275,27 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 			track.policy = (uint32_t)port->policy;
 		}
 		track.flags |= retrain_flag(apply->ctl, info, port);
-		change(apply, info, &track, "tracked");
+		add_soft(info, port, &track);
+		change_soft(apply, info, &track, "tracked");
 		if (given(apply->ctl, OPT_CHECK) ||
 		    egpu_port(apply->ctl->egpu, info->port, info))
 			return;
-		tracked = true;
+		tracked = info->flags & EGPU_PORT_TRACKED;
+		fresh = true;
 	}
 	if (!tracked)
 		return;
 	apply_policy(apply, info, port);
 	apply_quarantine(apply, info, port);
 	apply_retrain(apply, info, port);
+	if (!fresh)
+		apply_soft(apply, info, port);
 	apply_limit(apply->ctl, info, &limit);
 	if (*limit.what)
 		changed(apply, info, limit.what);
 	if (limit.code != EXIT_DONE)
 		apply->code = limit.code;
 	apply_device(apply, info);
-}
-
-static void note_later(const struct ctl *ctl)
-{
-	int i;
-
-	for (i = 0; i < ctl->config.nr_ports; i++)
-		if (ctl->config.ports[i].later)
-			say(ctl, "[port %s]: %s is not applied by this version\n",
-			    ctl->config.ports[i].section,
-			    ctl->config.ports[i].later);
 }
 
 enum exit_code cmd_apply(struct ctl *ctl)
@@ -262,8 +320,6 @@ enum exit_code cmd_apply(struct ctl *ctl)
 		if (!apply.only || ports[i].port == apply.only)
 			apply_port(&apply, &ports[i]);
 	free(ports);
-	if (!apply.only)
-		note_later(ctl);
 	if (!apply.count && apply.code == EXIT_DONE)
 		say(ctl, "Nothing to change.\n");
 	if (ctl->json)

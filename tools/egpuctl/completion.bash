@@ -70,7 +70,7 @@ _egpuctl_verb()
 		words="port;auto manual"
 		;;
 	track)
-		options="--json --help --save"
+		options="--json --help --soft --watch --save"
 		words="port"
 		;;
 	untrack)

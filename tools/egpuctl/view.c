@@ -333,7 +333,11 @@ void view_reason(const struct view *view, char *buf, size_t size)
 	}
 	switch (info->state) {
 	case EGPU_STATE_DETACHED:
-		snprintf(buf, size, "safe to unplug");
+		snprintf(buf, size, "safe to unplug%s%s",
+			 info->backend == EGPU_BACKEND_SOFT ?
+			 "; plugged in again: egpuctl attach " : "",
+			 info->backend == EGPU_BACKEND_SOFT ?
+			 view_label(view) : "");
 		break;
 	case EGPU_STATE_HELD:
 		held_reason(view, buf, size);
