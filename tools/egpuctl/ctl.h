@@ -694,6 +694,7 @@ enum exit_code cmd_list(struct ctl *ctl);
 enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
+enum exit_code cmd_space(struct ctl *ctl);
 enum exit_code cmd_guard(struct ctl *ctl);
 enum exit_code cmd_assign(struct ctl *ctl);
 enum exit_code cmd_dma(struct ctl *ctl);

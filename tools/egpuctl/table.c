@@ -134,6 +134,14 @@ const struct verb verbs[] = {
 			"may lower its link by itself: then the best that was "
 			"seen since it came counts. Nothing is woken.",
 	}, {
+		.name = "space", .args = "[PORT [SIZE]]", .words = "port",
+		.max = 2, .run = cmd_space,
+		.options = OPTIONS(OPT_GROW, OPT_ALL_BELOW),
+		.help = "address space on the way to a port: what fits, what does not",
+		.more = "Of all tracked ports, or one. With\n.B \\-\\-grow\n"
+			"a GPU's resizable BAR gets SIZE, or all that fits; "
+			"see SPACE below. Nothing is woken.",
+	}, {
 		.name = "guard", .args = "[PORT]", .words = "port", .max = 1,
 		.run = cmd_guard,
 		.options = OPTIONS(OPT_MAX_ERRORS, OPT_DROPS, OPT_INTERVAL,
