@@ -22,31 +22,6 @@ static const char * const json_kinds[] = {
 	[EGPU_SPACE_PREFETCHABLE] = "prefetchable",
 };
 
-/* 16 GiB; 1.5 GiB when it is not a whole number of something */
-const char *space_text(uint64_t bytes, char buf[24])
-{
-	static const char * const units[] = {
-		"B", "KiB", "MiB", "GiB", "TiB", "PiB"
-	};
-	uint64_t whole = bytes;
-	double value = (double)bytes;
-	int unit = 0;
-
-	while (whole >= 1024 && !(whole % 1024) && unit < 5) {
-		whole /= 1024;
-		unit++;
-	}
-	if (whole < 10000) {
-		snprintf(buf, 24, "%llu %s", (unsigned long long)whole,
-			 units[unit]);
-		return buf;
-	}
-	for (unit = 0; value >= 1024 && unit < 5; unit++)
-		value /= 1024;
-	snprintf(buf, 24, "%.1f %s", value, units[unit]);
-	return buf;
-}
-
 int port_space_get(struct ctl *ctl, const struct egpu_port_info *info,
 		   struct port_space *ps)
 {
@@ -94,7 +69,8 @@ bool bar_room(const struct egpu_function *f, int bar, struct bar_room *room)
 	/* the expansion ROM is no BAR of this kind */
 	if (bar < 6)
 		room->resizable = egpu_rebar_sizes(&room->address, bar,
-						   &room->sizes) != -ENOENT;
+						   false, &room->sizes) !=
+				  -ENOENT;
 	return true;
 }
 

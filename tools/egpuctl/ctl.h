@@ -545,6 +545,8 @@ void table_print(const struct table *table, const struct ctl *ctl);
 void table_free(struct table *table);
 const char *size_text(uint64_t bytes, char buf[16]);
 const char *bar_text(uint64_t bytes, char buf[16]);
+/* 16 GiB, 1.5 GiB, 128 B */
+const char *space_text(uint64_t bytes, char buf[24]);
 void rate_text(uint64_t bytes_per_second, char buf[24]);
 /* 16GT/s; 0: down */
 void speed_text(uint32_t tenths, char buf[24]);

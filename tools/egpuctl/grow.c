@@ -321,6 +321,12 @@ static enum exit_code run(struct grow *grow)
 	if (!look(grow))
 		code = fail(grow->ctl, EXIT_NO_PORT, "egpuctl show",
 			    &grow->info, "the BAR is gone");
+	if (code == EXIT_DONE && !grow->room.sizes &&
+	    egpu_rebar_sizes(&grow->room.address, grow->room.bar, true,
+			     &grow->room.sizes))
+		code = fail(grow->ctl, EXIT_FAILED, NULL, &grow->info,
+			    "BAR %d of %s does not tell its sizes",
+			    grow->room.bar, grow->address);
 	if (code == EXIT_DONE)
 		code = choose(grow);
 	if (code == EXIT_DONE && grow->nr_sizes) {

@@ -65,8 +65,6 @@ uint64_t bar_best(struct port_space *ps, const struct bar_room *room,
 		  uint64_t limit);
 /* The GPU's BAR that growing is about. Return: false: none is resizable. */
 bool bar_pick(const struct port_space *ps, struct bar_room *room);
-/* 16 GiB, 1.5 GiB, 128 B */
-const char *space_text(uint64_t bytes, char buf[24]);
 /* "in the way: ...; kernel parameter: ..." */
 void space_why(const struct port_space *ps, enum egpu_space_kind kind,
 	       const struct egpu_fit *fit, char *buf, size_t size);

@@ -192,10 +192,10 @@ void egpu_space_cure(const struct egpu_space *space, enum egpu_space_kind kind,
 
 /*
  * egpu_rebar_sizes() - sizes that a BAR can have: bit N is 2^(N + 20) bytes. The
- * device is asked, unless it sleeps.
+ * device is asked; one that sleeps only to @wake it.
  * Return: 0; -ENOENT it is not resizable; -EAGAIN it sleeps.
  */
-int egpu_rebar_sizes(const struct egpu_address *function, int bar,
+int egpu_rebar_sizes(const struct egpu_address *function, int bar, bool wake,
 		     uint64_t *sizes);
 /* egpu_rebar_bit() - the bit of a size; -1: no BAR can have that size */
 int egpu_rebar_bit(uint64_t size);

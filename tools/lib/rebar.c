@@ -30,7 +30,7 @@ int egpu_rebar_bit(uint64_t size)
 	return -1;
 }
 
-int egpu_rebar_sizes(const struct egpu_address *function, int bar,
+int egpu_rebar_sizes(const struct egpu_address *function, int bar, bool wake,
 		     uint64_t *sizes)
 {
 	char name[EGPU_ADDRESS_LEN], *text, *end;
@@ -42,7 +42,7 @@ int egpu_rebar_sizes(const struct egpu_address *function, int bar,
 		return -ENOENT;
 	text = egpu_read(egpu_roots.sysfs,
 			 "bus/pci/devices/%s/power/runtime_status", name);
-	sleeps = text && !strcmp(text, "suspended");
+	sleeps = !wake && text && !strcmp(text, "suspended");
 	free(text);
 	if (sleeps)
 		return -EAGAIN;
