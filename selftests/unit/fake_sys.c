@@ -721,7 +721,8 @@ static void resize_bar(const char *device, int bar, uint64_t size)
 
 	for (line = strtok_r(old, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save), i++) {
-		sscanf(line, "%llx %llx %llx", &start, &end, &flags);
+		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
+			abort();
 		if (i == bar)
 			end = start + size - 1;
 		at += sprintf(at, "0x%016llx 0x%016llx 0x%016llx\n", start,
@@ -744,10 +745,11 @@ static void resize_function(const char *name, int bar, uint64_t size)
 		list = get(json_object_array_get_idx(ports, i), "functions");
 		for (k = 0; list && k < json_object_array_length(list); k++) {
 			f = json_object_array_get_idx(list, k);
-			if (!strcmp(text(f, "address"), name))
-				set_number(json_object_array_get_idx(
-					   get(f, "bars"), (size_t)bar),
-					   "length", (int64_t)size);
+			if (strcmp(text(f, "address"), name))
+				continue;
+			f = json_object_array_get_idx(get(f, "bars"),
+						      (size_t)bar);
+			set_number(f, "length", (int64_t)size);
 		}
 	}
 }

@@ -367,8 +367,8 @@ static void print_bars(struct port_space *ps)
 		for (bar = 0; bar < 6; bar++) {
 			if (!bar_room(&ps->view.functions[i], bar, &room))
 				continue;
-			printf("%s BAR %d  %s%s", egpu_address_format(
-			       &room.address, address), bar,
+			egpu_address_format(&room.address, address);
+			printf("%s BAR %d  %s%s", address, bar,
 			       space_text(room.size, text),
 			       room.kind == EGPU_SPACE_IO ? ", I/O" : "");
 			if (!room.assigned)
@@ -435,7 +435,8 @@ static struct json_object *window_json(const struct egpu_window *window,
 
 static struct json_object *bridges_json(const struct port_space *ps)
 {
-	struct json_object *array = json_object_new_array(), *o, *windows;
+	struct json_object *array = json_object_new_array();
+	struct json_object *o, *windows, *window;
 	char address[EGPU_ADDRESS_LEN];
 	int i, kind;
 
@@ -446,10 +447,12 @@ static struct json_object *bridges_json(const struct port_space *ps)
 		windows = json_object_new_array();
 		put_text(o, "address", egpu_address_format(&b->address,
 							   address));
-		for (kind = 0; kind < EGPU_SPACE_KINDS; kind++)
-			json_object_array_add(windows,
-				window_json(&b->window[kind], json_kinds[kind],
-					    ps->space.nr_root));
+		for (kind = 0; kind < EGPU_SPACE_KINDS; kind++) {
+			window = window_json(&b->window[kind],
+					     json_kinds[kind],
+					     ps->space.nr_root);
+			json_object_array_add(windows, window);
+		}
 		put(o, "windows", windows);
 		json_object_array_add(array, o);
 	}
@@ -487,7 +490,8 @@ static struct json_object *regrown_json(const struct port_space *ps)
 static struct json_object *bar_json(struct port_space *ps,
 				    const struct bar_room *room)
 {
-	struct json_object *o = json_object_new_object(), *sizes = NULL;
+	struct json_object *o = json_object_new_object();
+	struct json_object *sizes = NULL, *one;
 	char address[EGPU_ADDRESS_LEN];
 	uint64_t best;
 	int bit;
@@ -501,9 +505,10 @@ static struct json_object *bar_json(struct port_space *ps,
 	for (bit = 0; room->sizes && bit < 44; bit++) {
 		if (!sizes)
 			sizes = json_object_new_array();
-		if (room->sizes >> bit & 1)
-			json_object_array_add(sizes, json_object_new_int64(
-					      (int64_t)1 << (bit + 20)));
+		if (!(room->sizes >> bit & 1))
+			continue;
+		one = json_object_new_int64((int64_t)1 << (bit + 20));
+		json_object_array_add(sizes, one);
 	}
 	put(o, "sizes", sizes);
 	best = room->sizes ? bar_best(ps, room, UINT64_MAX) : 0;

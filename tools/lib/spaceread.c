@@ -178,7 +178,8 @@ static void take_line(const struct reader *reader, const struct device *device,
 		.in_use = !may_move(reader, device),
 	};
 	bool io = line->flags & IORESOURCE_IO;
-	int kind;
+	int kind = io ? EGPU_SPACE_IO : EGPU_SPACE_MEMORY;
+	int last = io ? EGPU_SPACE_IO : EGPU_SPACE_PREFETCHABLE;
 
 	if (!has_place(line))
 		return;
@@ -192,11 +193,10 @@ static void take_line(const struct reader *reader, const struct device *device,
 	else
 		snprintf(taken.what, sizeof(taken.what), "%s BAR %d",
 			 device->name, nr);
-	for (kind = 0; kind < EGPU_SPACE_KINDS; kind++) {
+	for (; kind <= last; kind++) {
 		struct egpu_window *w = &reader->bridge->window[kind];
 
-		if (io == (kind == EGPU_SPACE_IO) &&
-		    is_inside(taken.start, taken.size, w)) {
+		if (is_inside(taken.start, taken.size, w)) {
 			take(w, &taken);
 			return;
 		}
