@@ -181,6 +181,7 @@ static int port_info(struct egpu_port_info *info)
 	info->blocked_port = (uint32_t)number(port, "blocked_port");
 	info->quarantine_losses = 5;
 	info->quarantine_window_ms = 60000;
+	info->watch_ms = (uint32_t)number(port, "watch_ms");
 	info->counters.losses = (uint32_t)number(port, "losses");
 	snprintf(info->step_driver, EGPU_NAME_LEN, "%s",
 		 text(port, "step_driver"));
@@ -594,8 +595,18 @@ static int config(struct egpu_port_config *config)
 	done("config port=%u flags=%u policy=%u quarantine=%u/%u",
 	     config->port, config->flags, config->policy,
 	     config->quarantine_losses, config->quarantine_window_ms);
+	if (config->flags & EGPU_CONFIG_WATCH)
+		done("watch_ms=%u", config->watch_ms);
 	if (!port)
 		return -ENOENT;
+	if (config->flags & EGPU_CONFIG_SOFT) {
+		if (error_of(get(scenario, "soft"), "error"))
+			return error_of(get(scenario, "soft"), "error");
+		flags |= EGPU_PORT_SOFT;
+		start("soft");
+	}
+	if (config->flags & EGPU_CONFIG_WATCH)
+		set_number(port, "watch_ms", config->watch_ms);
 	policy = egpu_policy_name(config->policy);
 	if (config->flags & EGPU_CONFIG_POLICY)
 		json_object_object_add(port, "policy",
@@ -688,6 +699,110 @@ int egpu_sys_ioctl(int fd, unsigned long request, void *arg)
 	ret = answer(request, arg);
 	pthread_mutex_unlock(&lock);
 	return ret;
+}
+
+static void replace(const char *file, const char *text)
+{
+	FILE *stream = fopen(file, "we");
+
+	if (stream) {
+		fputs(text, stream);
+		fclose(stream);
+	}
+}
+
+/* Line @bar of a resource file gets another length. */
+static void resize_bar(const char *device, int bar, uint64_t size)
+{
+	char *old = egpu_read(device, "resource"), *save, *line, *file;
+	char whole[4096] = "", *at = whole;
+	unsigned long long start, end, flags;
+	int i = 0;
+
+	for (line = strtok_r(old, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save), i++) {
+		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
+			abort();
+		if (i == bar)
+			end = start + size - 1;
+		at += sprintf(at, "0x%016llx 0x%016llx 0x%016llx\n", start,
+			      end, flags);
+	}
+	free(old);
+	if (asprintf(&file, "%s/resource", device) < 0)
+		abort();
+	replace(file, whole);
+	free(file);
+}
+
+/* Sets the size that FUNCTION_LIST tells, too. */
+static void resize_function(const char *name, int bar, uint64_t size)
+{
+	struct json_object *ports = get(scenario, "ports"), *list, *f;
+	size_t i, k;
+
+	for (i = 0; i < json_object_array_length(ports); i++) {
+		list = get(json_object_array_get_idx(ports, i), "functions");
+		for (k = 0; list && k < json_object_array_length(list); k++) {
+			f = json_object_array_get_idx(list, k);
+			if (strcmp(text(f, "address"), name))
+				continue;
+			f = json_object_array_get_idx(get(f, "bars"),
+						      (size_t)bar);
+			set_number(f, "length", (int64_t)size);
+		}
+	}
+}
+
+/* .../devices/ADDRESS/resourceN_resize: the limit is "largest_bar". */
+static int write_resize(const char *path, const char *what)
+{
+	char *device = strdup(path), *file = strrchr(device, '/');
+	int bar = file[strlen("/resource")] - '0', ret = 0;
+	uint64_t size = 1ULL << (atoi(what) + 20);
+
+	*file = 0;
+	if (size > (uint64_t)number(scenario, "largest_bar"))
+		ret = -ENOSPC;
+	/* as if the kernel had failed half way */
+	if (ret && get(scenario, "breaks"))
+		resize_bar(device, bar, 1 << 20);
+	if (!ret) {
+		resize_bar(device, bar, size);
+		resize_function(strrchr(device, '/') + 1, bar, size);
+	}
+	free(device);
+	return ret;
+}
+
+/* Binding to the module's stub, and unbinding. */
+static int write_stub(const char *path, const char *what)
+{
+	bool bind = !strcmp(path + strlen(path) - 5, "/bind");
+	char *link, *target;
+	int ret = 0;
+
+	if (asprintf(&link, "%s/bus/pci/devices/%s/driver", egpu_roots.sysfs,
+		     what) < 0 ||
+	    asprintf(&target, "%s/bus/pci/drivers/egpu", egpu_roots.sysfs) < 0)
+		abort();
+	if (bind ? symlink(target, link) : unlink(link))
+		ret = -ENODEV;
+	free(link);
+	free(target);
+	return ret;
+}
+
+int egpu_sys_write(const char *path, const char *what)
+{
+	const char *last = strrchr(path, '/') + 1;
+
+	done("write %s %s", last, what);
+	if (error_of(get(scenario, "write"), last))
+		return error_of(get(scenario, "write"), last);
+	if (strstr(last, "_resize"))
+		return write_resize(path, what);
+	return write_stub(path, what);
 }
 
 /* Begins at a fixed time and goes on with the real one. */

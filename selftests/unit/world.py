@@ -20,6 +20,7 @@ TOOL = os.environ.get("EGPUCTL_FAKE",
 
 # Bits of egpu_port_info.flags and egpu_function.flags.
 TRACKED, AUTO, HOTPLUG, THUNDERBOLT, CABLE, SAFE = 1, 2, 4, 32, 64, 256
+SOFT, LINK_REPORTING = 1 << 12, 1 << 13
 GATED, HELD, BOUND, VIRTUAL, BOOT_DISPLAY = 1, 2, 4, 16, 32
 OVERRIDE, UNTRUSTED = 64, 1024
 MANAGED, BOUNCES, MASTER = 1, 2, 4         # of egpu_function.dma_flags

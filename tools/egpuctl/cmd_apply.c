@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "space.h"
 
 #define CHECKS_MS	10000
 
@@ -68,18 +68,33 @@ static void change(struct apply *apply, const struct egpu_port_info *info,
 	changed(apply, info, what);
 }
 
+static bool grows(const struct config_port *port)
+{
+	return port && port->rebar_max;
+}
+
+static int wanted_policy(const struct ctl *ctl, const struct config_port *port)
+{
+	return port && port->policy != CONFIG_UNSET ? port->policy :
+	       ctl->config.policy;
+}
+
 static void apply_policy(struct apply *apply, const struct egpu_port_info *info,
 			 const struct config_port *port)
 {
 	struct egpu_port_config want = { .flags = EGPU_CONFIG_POLICY };
-	int policy = port && port->policy != CONFIG_UNSET ? port->policy :
-		     apply->ctl->config.policy;
+	int policy = wanted_policy(apply->ctl, port);
 	char what[40];
 
+	/* what comes waits until its BAR was made larger here */
+	if (grows(port))
+		policy = EGPU_POLICY_MANUAL;
 	if (policy == CONFIG_UNSET || (uint32_t)policy == info->policy)
 		return;
 	want.policy = (uint32_t)policy;
-	snprintf(what, sizeof(what), "policy %s", egpu_policy_name(want.policy));
+	snprintf(what, sizeof(what), "policy %s%s",
+		 egpu_policy_name(want.policy),
+		 grows(port) ? " (rebar-max)" : "");
 	change(apply, info, &want, what);
 }
 
@@ -149,17 +164,41 @@ void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info)
 			break;
 }
 
-/* A device that was remembered is admitted where policy would hold it. */
-static void apply_device(struct apply *apply, struct egpu_port_info *info)
+/*
+ * Before it is admitted. Return: false: it is not to be, somebody else did.
+ */
+static bool apply_grow(struct apply *apply, struct egpu_port_info *info)
+{
+	bool check = given(apply->ctl, OPT_CHECK);
+	enum exit_code code;
+	char what[96];
+
+	code = grow_held(apply->ctl, info, check, what, sizeof(what));
+	if (code != EXIT_DONE)
+		apply->code = code;
+	if (*what)
+		changed(apply, info, what);
+	return check || (!egpu_port(apply->ctl->egpu, info->port, info) &&
+			 info->state == EGPU_STATE_HELD);
+}
+
+/*
+ * A device that was remembered is admitted where policy would hold it; and one
+ * that waits for its BAR only.
+ */
+static void apply_device(struct apply *apply, struct egpu_port_info *info,
+			 const struct config_port *port)
 {
 	struct ctl *ctl = apply->ctl;
+	bool waits = grows(port) &&
+		     wanted_policy(ctl, port) != EGPU_POLICY_MANUAL;
 	const struct config_device *device;
 	const struct egpu_function *gpu;
 	struct egpu_function *functions;
-	uint32_t transaction;
+	uint32_t transaction, ignore;
 	int count, ret = 0;
 
-	if (!ctl->config.nr_devices)
+	if (!ctl->config.nr_devices && !waits)
 		return;
 	wait_for_checks(ctl, info);
 	if (info->state != EGPU_STATE_HELD ||
@@ -171,19 +210,90 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info)
 		return;
 	gpu = pick_gpu(functions, count);
 	device = gpu ? config_device_find(&ctl->config, gpu) : NULL;
-	if (device && device->policy == EGPU_POLICY_AUTO &&
-	    !(info->failed_checks & ~device->ignore)) {
+	if (device && device->policy != EGPU_POLICY_AUTO)
+		waits &= device->policy == CONFIG_UNSET;
+	ignore = device ? device->ignore : 0;
+	if (gpu && ((device && device->policy == EGPU_POLICY_AUTO) || waits) &&
+	    !(info->failed_checks & ~ignore) &&
+	    (!grows(port) || apply_grow(apply, info))) {
 		if (!given(ctl, OPT_CHECK))
-			ret = egpu_attach(ctl->egpu, info->port, device->ignore,
+			ret = egpu_attach(ctl->egpu, info->port, ignore,
 					  &transaction);
 		if (ret < 0)
 			apply->code = fail_errno(ctl, ret, "attach", info);
-		else
+		else if (device)
 			say(ctl, "port %u: attach [device %s]\n", info->port,
 			    device->section);
+		else
+			say(ctl, "port %u: attach\n", info->port);
 		apply->count++;
 	}
 	free(functions);
+}
+
+/* Adds to @want what the configuration says of a slot of egpu's own. */
+static void add_soft(const struct egpu_port_info *info,
+		     const struct config_port *port,
+		     struct egpu_port_config *want)
+{
+	bool is = info->flags & EGPU_PORT_SOFT ||
+		  info->backend == EGPU_BACKEND_SOFT;
+
+	/* a slot that is there goes with untrack only: see egpu.conf(5) */
+	if (port->soft == 1 && !is)
+		want->flags |= EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT;
+	if (port->watch_ms != CONFIG_UNSET && (is || port->soft == 1) &&
+	    (uint32_t)port->watch_ms != info->watch_ms) {
+		want->flags |= EGPU_CONFIG_WATCH;
+		want->watch_ms = (uint32_t)port->watch_ms;
+	}
+}
+
+/*
+ * PORT_CONFIG where a soft slot may be part of it; then until it is there.
+ * Return: false: that failed, and was told.
+ */
+static bool change_soft(struct apply *apply, struct egpu_port_info *info,
+			const struct egpu_port_config *want, const char *what)
+{
+	struct egpu_port_config config = *want;
+	enum exit_code code = EXIT_DONE;
+	char text[80];
+	int ret;
+
+	snprintf(text, sizeof(text), "%s%s%s", what,
+		 *what && want->flags & EGPU_CONFIG_SOFT ? ", " : "",
+		 want->flags & EGPU_CONFIG_SOFT ? "soft slot" : "");
+	if (!(want->flags & EGPU_CONFIG_SOFT)) {
+		change(apply, info, want, text);
+		return true;
+	}
+	config.port = info->port;
+	if (!given(apply->ctl, OPT_CHECK)) {
+		ret = egpu_config(apply->ctl->egpu, &config);
+		code = ret < 0 ? soft_refused(apply->ctl, info, ret) :
+				 soft_wait(apply->ctl, info);
+	}
+	if (code == EXIT_DONE)
+		changed(apply, info, text);
+	else
+		apply->code = code;
+	return code == EXIT_DONE;
+}
+
+static void apply_soft(struct apply *apply, struct egpu_port_info *info,
+		       const struct config_port *port)
+{
+	struct egpu_port_config want = { .flags = 0 };
+	char what[32] = "";
+
+	if (!port)
+		return;
+	add_soft(info, port, &want);
+	if (want.flags & EGPU_CONFIG_WATCH)
+		snprintf(what, sizeof(what), "watch %u ms", want.watch_ms);
+	if (want.flags)
+		change_soft(apply, info, &want, what);
 }
 
 static void apply_port(struct apply *apply, struct egpu_port_info *info)
@@ -193,7 +303,7 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 	struct egpu_address address = egpu_port_address(info);
 	struct config_port *port = NULL;
 	struct limit_change limit;
-	bool tracked = info->flags & EGPU_PORT_TRACKED;
+	bool tracked = info->flags & EGPU_PORT_TRACKED, fresh = false;
 	char path[160];
 
 	if (!egpu_pci_path(&address, path, sizeof(path)))
@@ -205,39 +315,33 @@ static void apply_port(struct apply *apply, struct egpu_port_info *info)
 	}
 	/* what comes next has to see the policy: set it in the same call */
 	if (port && !tracked) {
-		if (port->policy != CONFIG_UNSET) {
+		if (port->policy != CONFIG_UNSET || grows(port)) {
 			track.flags |= EGPU_CONFIG_POLICY;
-			track.policy = (uint32_t)port->policy;
+			track.policy = grows(port) ? EGPU_POLICY_MANUAL :
+						     (uint32_t)port->policy;
 		}
 		track.flags |= retrain_flag(apply->ctl, info, port);
-		change(apply, info, &track, "tracked");
+		add_soft(info, port, &track);
+		change_soft(apply, info, &track, "tracked");
 		if (given(apply->ctl, OPT_CHECK) ||
 		    egpu_port(apply->ctl->egpu, info->port, info))
 			return;
-		tracked = true;
+		tracked = info->flags & EGPU_PORT_TRACKED;
+		fresh = true;
 	}
 	if (!tracked)
 		return;
 	apply_policy(apply, info, port);
 	apply_quarantine(apply, info, port);
 	apply_retrain(apply, info, port);
+	if (!fresh)
+		apply_soft(apply, info, port);
 	apply_limit(apply->ctl, info, &limit);
 	if (*limit.what)
 		changed(apply, info, limit.what);
 	if (limit.code != EXIT_DONE)
 		apply->code = limit.code;
-	apply_device(apply, info);
-}
-
-static void note_later(const struct ctl *ctl)
-{
-	int i;
-
-	for (i = 0; i < ctl->config.nr_ports; i++)
-		if (ctl->config.ports[i].later)
-			say(ctl, "[port %s]: %s is not applied by this version\n",
-			    ctl->config.ports[i].section,
-			    ctl->config.ports[i].later);
+	apply_device(apply, info, port);
 }
 
 enum exit_code cmd_apply(struct ctl *ctl)
@@ -262,8 +366,6 @@ enum exit_code cmd_apply(struct ctl *ctl)
 		if (!apply.only || ports[i].port == apply.only)
 			apply_port(&apply, &ports[i]);
 	free(ports);
-	if (!apply.only)
-		note_later(ctl);
 	if (!apply.count && apply.code == EXIT_DONE)
 		say(ctl, "Nothing to change.\n");
 	if (ctl->json)

@@ -90,6 +90,50 @@ enum exit_code cmd_policy(struct ctl *ctl)
 	return code;
 }
 
+/* track PORT --soft [--watch TIME] */
+static enum exit_code track_soft(struct ctl *ctl)
+{
+	struct egpu_port_config config = {
+		.flags = EGPU_CONFIG_TRACK | EGPU_CONFIG_SOFT,
+	};
+	struct egpu_port_info info;
+	enum exit_code code;
+	char watch[24] = "";
+	int ret, ms;
+
+	if (given(ctl, OPT_WATCH)) {
+		if (!parse_watch(ctl->value[OPT_WATCH], &ms))
+			return fail(ctl, EXIT_USAGE, "from 20ms to 60s", NULL,
+				    "--watch %s is no time that can be had",
+				    ctl->value[OPT_WATCH]);
+		config.flags |= EGPU_CONFIG_WATCH;
+		config.watch_ms = (uint32_t)ms;
+		snprintf(watch, sizeof(watch), "%dms", ms);
+	}
+	code = find_port(ctl, ctl->arg[0], false, &info);
+	if (code != EXIT_DONE)
+		return code;
+	config.port = info.port;
+	ret = egpu_config(ctl->egpu, &config);
+	if (ret < 0)
+		return soft_refused(ctl, &info, ret);
+	catch_interrupt();
+	code = soft_wait(ctl, &info);
+	if (code == EXIT_DONE) {
+		say(ctl, "Port %u (%04x:%02x:%02x.%x) is tracked, with a soft slot%s.\n",
+		    info.port, info.domain, info.bus, info.devfn >> 3,
+		    info.devfn & 7, until(ctl));
+		if (given(ctl, OPT_SAVE))
+			code = config_save(ctl, &info, "track", "yes");
+		if (given(ctl, OPT_SAVE) && code == EXIT_DONE)
+			code = config_save(ctl, &info, "soft", "yes");
+		if (given(ctl, OPT_SAVE) && *watch && code == EXIT_DONE)
+			code = config_save(ctl, &info, "watch", watch);
+	}
+	port_reply(ctl, info.port);
+	return code;
+}
+
 static enum exit_code set_tracking(struct ctl *ctl, bool track)
 {
 	struct egpu_port_config config = {
@@ -119,6 +163,11 @@ static enum exit_code set_tracking(struct ctl *ctl, bool track)
 
 enum exit_code cmd_track(struct ctl *ctl)
 {
+	if (given(ctl, OPT_SOFT))
+		return track_soft(ctl);
+	if (given(ctl, OPT_WATCH))
+		return fail(ctl, EXIT_USAGE, NULL, NULL,
+			    "--watch is for --soft");
 	return set_tracking(ctl, true);
 }
 

@@ -41,7 +41,8 @@ static bool is_candidate(const struct egpu_port_info *info)
 	if (info->flags & EGPU_PORT_TRACKED)
 		return false;
 	return has_gpu(info, &gpu) ||
-	       ((info->flags & EGPU_PORT_HOTPLUG) && is_empty(info));
+	       (((info->flags & EGPU_PORT_HOTPLUG) || soft_possible(info)) &&
+		is_empty(info));
 }
 
 static void users_cell(const struct view *view, char *buf, size_t size)
@@ -68,6 +69,9 @@ static void last_cell(struct table *table, const struct view *view)
 		if (!view_is_stuck(view) && !view->info.blocked_port)
 			snprintf(text, sizeof(text), "%s", users);
 	}
+	if (!*text && view->info.backend == EGPU_BACKEND_SOFT &&
+	    view->info.state == EGPU_STATE_EMPTY)
+		snprintf(text, sizeof(text), "soft slot");
 	table_row(table, view_is_stuck(view) ? RED : PLAIN, 6, "%s",
 		  *text ? text : "-");
 }
@@ -132,13 +136,12 @@ static void untracked_row(struct ctl *ctl, struct table *table,
 			  const struct egpu_port_info *info)
 {
 	struct egpu_address a = egpu_port_address(info);
-	char address[EGPU_ADDRESS_LEN], path[160], name[64];
+	char path[160], name[64];
 	const char *label = NULL;
 	struct egpu_pci_id gpu;
 
 	if (!egpu_pci_path(&a, path, sizeof(path)))
 		label = config_name(&ctl->config, path);
-	egpu_address_format(&a, address);
 	table_row(table, PLAIN, 0, "%u", info->port);
 	table_row(table, PLAIN, 1, "%s", label ? label : "-");
 	table_row(table, DIM, 2, "UNTRACKED");
@@ -153,7 +156,8 @@ static void untracked_row(struct ctl *ctl, struct table *table,
 		table_row(table, PLAIN, 4, "%s", driver ? driver : "-");
 		free(driver);
 	}
-	table_row(table, PLAIN, 6, "egpuctl track %s", address);
+	track_command(info, name, sizeof(name));
+	table_row(table, PLAIN, 6, "%s", name);
 }
 
 static int count_untracked(const struct egpu_port_info *ports, int count)
@@ -178,7 +182,7 @@ static void explain(struct ctl *ctl, int tracked, int behind, int candidates)
 		puts("  egpuctl list --all         shows the ports that could have an external GPU\n"
 		     "  sudo egpuctl track PORT    has egpu look after one");
 	else if (!tracked && !candidates)
-		puts("  none here has a GPU below it, and none is hotplug capable and empty");
+		puts("  none here has a GPU below it, and none is empty and hotplug capable, or reports its link");
 	if (behind && !all)
 		printf("%d GPU%s behind %s untracked port%s: egpuctl list --all\n",
 		       behind, behind == 1 ? "" : "s", behind == 1 ? "an" : "",

@@ -118,57 +118,11 @@ static enum exit_code check(struct qualify *q)
 	return EXIT_DONE;
 }
 
-static enum exit_code unbind(struct qualify *q, struct plan *plan)
-{
-	struct follow f = {
-		.ctl = q->ctl, .port = &q->info, .cancellable = true,
-	};
-	int ret = egpu_subscribe(q->ctl->egpu, EGPU_EVENTS_ALL, 0, NULL);
-
-	if (ret >= 0)
-		ret = egpu_detach(q->ctl->egpu, q->info.port, EGPU_DETACH_HOLD,
-				  0, plan->accepted, plan->nr_accepted,
-				  &f.transaction);
-	if (ret == -EOPNOTSUPP)
-		return fail(q->ctl, EXIT_UNSUPPORTED, NULL, &q->info,
-			    "other ports lie below port %s", q->label);
-	if (ret < 0)
-		return fail_errno(q->ctl, ret, "unbinding", &q->info);
-	ret = follow(&f);
-	qualify_look(q);
-	/* also when the end of it was not seen */
-	if (q->info.state == EGPU_STATE_HELD)
-		return EXIT_DONE;
-	if (ret == -EBUSY && !plan_users(plan) && plan->in_the_way)
-		return plan_refuse_users(plan, EXIT_BUSY, "Refused");
-	if (ret == FOLLOW_STUCK)
-		return fail(q->ctl, EXIT_FAILED, "egpuctl show", &q->info,
-			    "a driver has not come back from remove()");
-	if (ret == -ECANCELED || qualify_stopped(q))
-		return EXIT_CANCELLED;
-	return fail(q->ctl, ret ? exit_of(ret) : EXIT_FAILED, NULL, &q->info,
-		    "unbinding failed: port %s is %s", q->label,
-		    egpu_state_name(q->info.state));
-}
-
 enum exit_code qualify_hold(struct qualify *q)
 {
-	struct plan plan = { .ctl = q->ctl };
-	enum exit_code code;
-	int ret;
+	enum exit_code code = hold_port(q->ctl, &q->info, q->label);
 
-	if (q->info.state == EGPU_STATE_HELD)
-		return EXIT_DONE;
-	ret = plan_make(q->ctl, &q->info, &plan);
-	if (ret < 0)
-		code = fail_errno(q->ctl, ret, "users", &q->info);
-	else
-		code = plan_consent(&plan);
-	if (code == EXIT_DONE && plan.in_the_way)
-		code = plan_refuse_users(&plan, EXIT_BUSY, "Refused");
-	if (code == EXIT_DONE)
-		code = unbind(q, &plan);
-	plan_free(&plan);
+	qualify_look(q);
 	return code;
 }
 

@@ -40,6 +40,17 @@ static void print_state(const struct ctl *ctl, const struct view *view)
 		       paint(ctl, BOLD), paint(ctl, RED), paint(ctl, PLAIN));
 }
 
+static void print_slot(const struct view *view)
+{
+	const struct egpu_port_info *info = &view->info;
+
+	if (info->backend == EGPU_BACKEND_SOFT)
+		printf("  Slot     %s, egpu's own; it looks at the link every %u ms\n",
+		       info->slot_name, info->watch_ms);
+	else if (info->flags & EGPU_PORT_SOFT)
+		puts("  Slot     egpu's own is being registered");
+}
+
 static void print_gpu(const struct view *view)
 {
 	struct egpu_address a;
@@ -247,6 +258,7 @@ enum exit_code cmd_show(struct ctl *ctl)
 {
 	struct egpu_port_info info;
 	enum exit_code code = find_port(ctl, ctl->arg[0], true, &info);
+	char command[64];
 	struct view view;
 
 	if (code != EXIT_DONE)
@@ -257,6 +269,7 @@ enum exit_code cmd_show(struct ctl *ctl)
 	} else {
 		print_head(ctl, &view);
 		print_state(ctl, &view);
+		print_slot(&view);
 		print_gpu(&view);
 		print_also(&view);
 		print_below(&view);
@@ -270,8 +283,9 @@ enum exit_code cmd_show(struct ctl *ctl)
 			printf("  %-8s (other users' processes: sudo)\n",
 			       view.nr_listed ? "" : "Users");
 		print_counters(&info.counters);
+		track_command(&info, command, sizeof(command));
 		if (!(info.flags & EGPU_PORT_TRACKED))
-			printf("  Track    egpuctl track %s\n", view.address);
+			printf("  Track    %s\n", command);
 	}
 	view_free(&view);
 	return EXIT_DONE;

@@ -37,6 +37,10 @@ _egpuctl_verb()
 		options="--json --help --live --yes --save --interval --count --seconds --max-errors-per-minute --run --all-below"
 		words="port;retrain speed accept watch qualify;max 2.5GT/s 5GT/s 8GT/s 16GT/s 32GT/s 64GT/s"
 		;;
+	space)
+		options="--json --help --grow --all-below"
+		words="port"
+		;;
 	guard)
 		options="--json --help --max-errors-per-minute --drops --interval --steps --hold-off --timeout"
 		words="port"
@@ -70,7 +74,7 @@ _egpuctl_verb()
 		words="port;auto manual"
 		;;
 	track)
-		options="--json --help --save"
+		options="--json --help --soft --watch --save"
 		words="port"
 		;;
 	untrack)
@@ -130,7 +134,7 @@ _egpuctl()
 	--dma-bits) choice=$(_egpuctl_words "32 40 48 64") ;;
 	*)
 		if [[ -z $verb ]]; then
-			choice="list show users link guard attach detach assign dma cancel wait policy track untrack name monitor log apply version --json --help --version"
+			choice="list show users link space guard attach detach assign dma cancel wait policy track untrack name monitor log apply version --json --help --version"
 		elif [[ $current == -* ]]; then
 			choice=$(_egpuctl_verb "$verb" options)
 		else

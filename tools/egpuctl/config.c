@@ -187,12 +187,22 @@ static bool parse_speed(const char *text, int *value)
 }
 
 /* 16G and the like */
-static bool parse_size(const char *text)
+bool parse_size(const char *text, uint64_t *bytes)
 {
+	static const char units[] = "KMGT";
+	const char *unit;
+	uint64_t value;
 	char *end;
 
-	return strtoull(text, &end, 10) && end != text && strchr("KMGT", *end) &&
-	       (!*end || !end[1]);
+	if (*text < '1' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (errno || (*end && (!unit || (end[1] && strcmp(end + 1, "iB")))))
+		return false;
+	*bytes = value << (unit ? 10 * (unit - units + 1) : 0);
+	return *bytes >> (unit ? 10 * (unit - units + 1) : 0) == value;
 }
 
 static void copy_text(char **to, const char *text)
@@ -227,7 +237,6 @@ static const char *port_key(struct config_port *port, const char *key,
 			    const char *value)
 {
 	struct egpu_address a;
-	int ignored;
 
 	if (!strcmp(key, "match")) {
 		/* a device that is not there is no error, bad syntax is */
@@ -245,10 +254,11 @@ static const char *port_key(struct config_port *port, const char *key,
 		return parse_quarantine(value, &port->losses,
 					&port->window_ms) ? NULL :
 		       "LOSSES/TIME such as 5/60s, or no";
-	if (!strcmp(key, "soft")) {
-		port->later = "soft";
-		return parse_bool(value, &ignored) ? NULL : "yes or no";
-	}
+	if (!strcmp(key, "soft"))
+		return parse_bool(value, &port->soft) ? NULL : "yes or no";
+	if (!strcmp(key, "watch"))
+		return parse_watch(value, &port->watch_ms) ? NULL :
+		       "a time from 20ms to 60s";
 	if (!strcmp(key, "max-speed"))
 		return parse_speed(value, &port->max_speed) ? NULL :
 		       "a speed such as 16GT/s, or max";
@@ -256,10 +266,9 @@ static const char *port_key(struct config_port *port, const char *key,
 		return parse_bool(value, &port->retrain) ? NULL : "yes or no";
 	if (!strcmp(key, "guard"))
 		return parse_bool(value, &port->guard) ? NULL : "yes or no";
-	if (!strcmp(key, "rebar-max")) {
-		port->later = "rebar-max";
-		return parse_size(value) ? NULL : "a size such as 16G";
-	}
+	if (!strcmp(key, "rebar-max"))
+		return parse_size(value, &port->rebar_max) ? NULL :
+		       "a size such as 16G";
 	return "";
 }
 
@@ -318,6 +327,8 @@ static struct config_port *get_port(struct config *config, const char *name,
 		.max_speed = CONFIG_UNSET,
 		.retrain = CONFIG_UNSET,
 		.guard = CONFIG_UNSET,
+		.soft = CONFIG_UNSET,
+		.watch_ms = CONFIG_UNSET,
 	};
 	if (strchr(name, ':'))
 		port->path = strdup(name);

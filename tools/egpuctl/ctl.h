@@ -72,6 +72,9 @@ enum option_id {
 	OPT_RUN,
 	OPT_DROPS,
 	OPT_DMA_BITS,
+	OPT_SOFT,
+	OPT_WATCH,
+	OPT_GROW,
 	OPT_GENERATE,
 	OPT_MAX
 };
@@ -168,7 +171,9 @@ const struct option_def *option_def(enum option_id id);
  * @max_speed: tenths of GT/s, 0: no limit, or CONFIG_UNSET
  * @retrain: 0, 1 or CONFIG_UNSET
  * @guard: 0, 1 or CONFIG_UNSET, which means 1
- * @later: a key that this version reads and cannot apply yet, or NULL
+ * @soft: 0, 1 or CONFIG_UNSET
+ * @watch_ms: of a soft slot, or CONFIG_UNSET
+ * @rebar_max: largest resizable BAR, bytes; 0: not given
  */
 struct config_port {
 	char *section;
@@ -183,7 +188,9 @@ struct config_port {
 	int max_speed;
 	int retrain;
 	int guard;
-	const char *later;
+	int soft;
+	int watch_ms;
+	uint64_t rebar_max;
 };
 
 /**
@@ -236,6 +243,7 @@ const struct config_device *config_device_find(const struct config *config,
 bool parse_duration(const char *text, int *ms);
 bool parse_policy(const char *text, int *policy);
 bool parse_checks(const char *text, uint32_t *checks);
+bool parse_size(const char *text, uint64_t *bytes);
 bool parse_quarantine(const char *text, int *losses, int *window_ms);
 
 /*
@@ -537,6 +545,8 @@ void table_print(const struct table *table, const struct ctl *ctl);
 void table_free(struct table *table);
 const char *size_text(uint64_t bytes, char buf[16]);
 const char *bar_text(uint64_t bytes, char buf[16]);
+/* 16 GiB, 1.5 GiB, 128 B */
+const char *space_text(uint64_t bytes, char buf[24]);
 void rate_text(uint64_t bytes_per_second, char buf[24]);
 /* 16GT/s; 0: down */
 void speed_text(uint32_t tenths, char buf[24]);
@@ -619,6 +629,16 @@ void apply_limit(struct ctl *ctl, struct egpu_port_info *info,
 		 struct limit_change *change);
 /* cmd_apply.c: until the checks of what arrived are over; not for ever */
 void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info);
+/* soft.c: a slot of egpu's own */
+bool soft_possible(const struct egpu_port_info *info);
+/* "egpuctl track 0000:00:06.0 --soft": how an untracked port is tracked */
+void track_command(const struct egpu_port_info *info, char *buf, size_t size);
+/* -errno of PORT_CONFIG with EGPU_CONFIG_SOFT in words */
+enum exit_code soft_refused(struct ctl *ctl, const struct egpu_port_info *info,
+			    int error);
+/* @info: the port; as it is then. EXIT_DONE: it has the slot. */
+enum exit_code soft_wait(struct ctl *ctl, struct egpu_port_info *info);
+bool parse_watch(const char *text, int *ms);
 /* ask.c */
 bool can_ask(const struct ctl *ctl);
 bool ask(const char *question, const char *wanted);
@@ -676,6 +696,7 @@ enum exit_code cmd_list(struct ctl *ctl);
 enum exit_code cmd_show(struct ctl *ctl);
 enum exit_code cmd_users(struct ctl *ctl);
 enum exit_code cmd_link(struct ctl *ctl);
+enum exit_code cmd_space(struct ctl *ctl);
 enum exit_code cmd_guard(struct ctl *ctl);
 enum exit_code cmd_assign(struct ctl *ctl);
 enum exit_code cmd_dma(struct ctl *ctl);

@@ -62,4 +62,11 @@ enum exit_code plan_end(struct plan *plan, int ret);
 void plan_safe(const struct plan *plan);
 void plan_json(struct plan *plan, bool done);
 
+/*
+ * hold.c: takes it from its driver, as detach does; EXIT_DONE: it is held;
+ * EXIT_CANCELLED is for the caller to tell.
+ */
+enum exit_code hold_port(struct ctl *ctl, struct egpu_port_info *info,
+			 const char *label);
+
 #endif /* EGPUCTL_DETACH_H */

@@ -59,6 +59,9 @@ static enum exit_code done(struct plan *plan)
 		say(plan->ctl, "Unbound %s. %s\n", plan->follow.drivers, off);
 	else
 		say(plan->ctl, "%s\n", off);
+	if (plan->view.info.backend == EGPU_BACKEND_SOFT)
+		say(plan->ctl, "Plugged in again: egpuctl attach %s (the link stays off until then, or until the slot reports a card).\n",
+		    view_label(&plan->view));
 	plan_safe(plan);
 	return EXIT_DONE;
 }

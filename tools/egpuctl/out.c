@@ -194,6 +194,31 @@ const char *bar_text(uint64_t bytes, char buf[16])
 	return buf;
 }
 
+/* 16 GiB; 1.5 GiB when it is not a whole number of something */
+const char *space_text(uint64_t bytes, char buf[24])
+{
+	static const char * const units[] = {
+		"B", "KiB", "MiB", "GiB", "TiB", "PiB"
+	};
+	uint64_t whole = bytes;
+	double value = (double)bytes;
+	int unit = 0;
+
+	while (whole >= 1024 && !(whole % 1024) && unit < 5) {
+		whole /= 1024;
+		unit++;
+	}
+	if (whole < 10000) {
+		snprintf(buf, 24, "%llu %s", (unsigned long long)whole,
+			 units[unit]);
+		return buf;
+	}
+	for (unit = 0; value >= 1024 && unit < 5; unit++)
+		value /= 1024;
+	snprintf(buf, 24, "%.1f %s", value, units[unit]);
+	return buf;
+}
+
 void rate_text(uint64_t bytes_per_second, char buf[24])
 {
 	snprintf(buf, 24, "%.1f GB/s", (double)bytes_per_second / 1e9);

@@ -60,6 +60,12 @@ const struct option_def options[] = {
 	  "losses within ten minutes that are too many; 0: none are" },
 	{ OPT_DMA_BITS, "dma-bits", "N", "32 40 48 64",
 	  "address width of the function's DMA, 24 to 64 (32)" },
+	{ OPT_SOFT, "soft", NULL, NULL,
+	  "with a slot of egpu's own: for ports without hotplug capability" },
+	{ OPT_WATCH, "watch", "TIME", NULL,
+	  "look at a soft slot's link so often, 20ms to 60s (250ms)" },
+	{ OPT_GROW, "grow", "[S]", NULL,
+	  "make the resizable BAR S bytes (16G), or as large as fits" },
 	/* hidden: makes completion.bash and the man page's part */
 	{ OPT_GENERATE, "generate", "WHAT", NULL, NULL },
 };
@@ -128,6 +134,14 @@ const struct verb verbs[] = {
 			"may lower its link by itself: then the best that was "
 			"seen since it came counts. Nothing is woken.",
 	}, {
+		.name = "space", .args = "[PORT [SIZE]]", .words = "port",
+		.max = 2, .run = cmd_space,
+		.options = OPTIONS(OPT_GROW, OPT_ALL_BELOW),
+		.help = "address space on the way to a port: what fits, what does not",
+		.more = "Of all tracked ports, or one. With\n.B \\-\\-grow\n"
+			"a GPU's resizable BAR gets SIZE, or all that fits; "
+			"see SPACE below. Nothing is woken.",
+	}, {
 		.name = "guard", .args = "[PORT]", .words = "port", .max = 1,
 		.run = cmd_guard,
 		.options = OPTIONS(OPT_MAX_ERRORS, OPT_DROPS, OPT_INTERVAL,
@@ -187,8 +201,11 @@ const struct verb verbs[] = {
 	}, {
 		.name = "track", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_track,
-		.options = OPTIONS(OPT_SAVE),
+		.options = OPTIONS(OPT_SOFT, OPT_WATCH, OPT_SAVE),
 		.help = "have egpu look after a port",
+		.more = "With\n.B \\-\\-soft\nit returns when egpu has the "
+			"slot, or says why it cannot have it; see SOFT SLOTS "
+			"below.",
 	}, {
 		.name = "untrack", .args = "PORT", .words = "port",
 		.min = 1, .max = 1, .run = cmd_untrack,

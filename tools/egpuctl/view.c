@@ -242,11 +242,32 @@ static void failed_checks(const struct egpu_port_info *info, char *buf,
 						 egpu_check_name(bit));
 }
 
+/* "BAR 1 (16 GiB): no space". Return: false: all have some. */
+static bool no_space(const struct view *view, char *buf, size_t size)
+{
+	char text[24];
+	int i, bar;
+
+	for (i = 0; i < view->nr_functions; i++)
+		for (bar = 0; bar < 6; bar++) {
+			const struct egpu_bar *b =
+				&view->functions[i].bars[bar];
+
+			if (!b->length || (b->flags & EGPU_BAR_IO) ||
+			    (b->flags & EGPU_BAR_ASSIGNED))
+				continue;
+			snprintf(buf, size, "BAR %d (%s): no space", bar,
+				 space_text(b->length, text));
+			return true;
+		}
+	return false;
+}
+
 static void held_reason(const struct view *view, char *buf, size_t size)
 {
 	const struct egpu_port_info *info = &view->info;
 	const char *label = view_label(view);
-	char checks[32];
+	char checks[32], space[64];
 
 	switch (info->reason) {
 	case EGPU_REASON_CHECKING:
@@ -257,6 +278,12 @@ static void held_reason(const struct view *view, char *buf, size_t size)
 		break;
 	case EGPU_REASON_CHECK_FAILED:
 		failed_checks(info, checks, sizeof(checks));
+		if ((info->failed_checks & EGPU_CHECK_BAR) &&
+		    no_space(view, space, sizeof(space))) {
+			snprintf(buf, size, "%s; egpuctl space %s", space,
+				 label);
+			break;
+		}
 		snprintf(buf, size, "check %s failed; egpuctl attach %s --ignore %s",
 			 checks, label, checks);
 		break;
@@ -333,7 +360,11 @@ void view_reason(const struct view *view, char *buf, size_t size)
 	}
 	switch (info->state) {
 	case EGPU_STATE_DETACHED:
-		snprintf(buf, size, "safe to unplug");
+		snprintf(buf, size, "safe to unplug%s%s",
+			 info->backend == EGPU_BACKEND_SOFT ?
+			 "; plugged in again: egpuctl attach " : "",
+			 info->backend == EGPU_BACKEND_SOFT ?
+			 view_label(view) : "");
 		break;
 	case EGPU_STATE_HELD:
 		held_reason(view, buf, size);

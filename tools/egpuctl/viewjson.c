@@ -294,6 +294,13 @@ struct json_object *view_json(const struct view *view, bool full)
 	put_text(o, "path", view->path);
 	put_text(o, "backend", info->backend ?
 		 egpu_backend_name(info->backend) : NULL);
+	put_bool(o, "soft", info->flags & EGPU_PORT_SOFT);
+	if (info->backend == EGPU_BACKEND_SOFT)
+		put_int(o, "watch_ms", info->watch_ms);
+	else
+		put_null(o, "watch_ms");
+	put_bool(o, "hotplug_capable", info->flags & EGPU_PORT_HOTPLUG);
+	put_bool(o, "link_reporting", info->flags & EGPU_PORT_LINK_REPORTING);
 	put_text(o, "state", egpu_state_name(info->state));
 	put_text(o, "reason", info->reason ?
 		 egpu_reason_name(info->reason) : NULL);
@@ -315,7 +322,7 @@ struct json_object *view_json(const struct view *view, bool full)
 	put(o, "link", link_json(view));
 	view_reason(view, hint, sizeof(hint));
 	if (!(info->flags & EGPU_PORT_TRACKED))
-		snprintf(hint, sizeof(hint), "egpuctl track %s", view->address);
+		track_command(info, hint, sizeof(hint));
 	put_text(o, "hint", *hint ? hint : NULL);
 	if (full)
 		put_full(o, view);

@@ -599,6 +599,16 @@ struct egpu_alias {
 int egpu_resolve(struct egpu *egpu, const char *word,
 		 const struct egpu_alias *aliases, struct egpu_port_info *info);
 
+/*
+ * egpu_slot_owner() - the slot that another hotplug driver has below a port
+ * @slot: out: its name below /sys/bus/pci/slots
+ * @driver: out: the module that registered it, empty when it does not say
+ * @size: of each of both
+ *
+ * Return: 0, -ENOENT: sysfs shows none.
+ */
+int egpu_slot_owner(const struct egpu_port_info *info, char *slot, char *driver,
+		    size_t size);
 /* egpu_slot_power() - write a slot's power file. Return: 0, -errno. */
 int egpu_slot_power(const char *slot_name, bool on);
 /* egpu_slot_needed() - true when the slot is ours to switch (backend other) */

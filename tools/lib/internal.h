@@ -20,6 +20,8 @@
  */
 int egpu_sys_open(const char *path, int flags);
 int egpu_sys_ioctl(int fd, unsigned long request, void *arg);
+/* a file of sysfs's */
+int egpu_sys_write(const char *path, const char *text);
 int egpu_sys_clock(clockid_t clock, struct timespec *ts);
 /* true when the interface has an address that is more than link-local */
 bool egpu_sys_has_address(const char *interface);

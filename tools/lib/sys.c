@@ -32,6 +32,18 @@ int egpu_sys_ioctl(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
+int egpu_sys_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 int egpu_sys_clock(clockid_t clock, struct timespec *ts)
 {
 	return clock_gettime(clock, ts);
