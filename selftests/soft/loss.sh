@@ -176,7 +176,7 @@ noticed() {
 	has f/p state FAULT || has f/p losses 1
 }
 
-prove -t 60 flap "contacts that open and close ten times a second: it ends"
+prove -l -t 60 flap "contacts that open and close ten times a second: it ends"
 flap() {
 	ready_one
 	eg quarantine f/p 5 60000
@@ -280,7 +280,7 @@ dpc() {
 	sim_bound f/p/gpu
 }
 
-prove -t 60 dpc_pulled "pulled while DPC recovers: a loss"
+prove -l -t 60 dpc_pulled "pulled while DPC recovers: a loss"
 dpc_pulled() {
 	ready_one dpc=1
 	sim_set f/p/gpu error DLP
