@@ -450,6 +450,7 @@ static void egpu_soft_start(struct egpu_soft *soft)
 	soft->wait_ms = 0;
 	egpu_soft_link_disable(soft, false);
 	port->soft = soft;
+	port->step_error = 0;
 	port->backend = EGPU_BACKEND_SOFT;
 	strscpy(port->slot_name, hotplug_slot_name(&soft->slot),
 		sizeof(port->slot_name));
