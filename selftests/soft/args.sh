@@ -109,7 +109,7 @@ prove anew "forgotten and tracked again, in one breath and in another"
 anew() {
 	local i
 	ready_one
-	for i in {1..10}; do
+	for i in 1 2 5; do
 		eg anew f/p "$i"
 		is_soft f/p
 		[ -e "$(folder f/p)/power" ]

@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "crowd"))
 		return crowd(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "soft")) {
-		soft_ms = EGPU_WATCH_MS_DEFAULT;
+		soft_ms = 50;
 		return crowd(atoi(argv[2]), atoi(argv[3]));
 	}
 	if (argc == 5 && !strcmp(argv[1], "losses")) {
