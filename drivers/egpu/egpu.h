@@ -387,6 +387,7 @@ struct egpu_port {
 extern bool egpu_gate;
 extern enum egpu_policy egpu_default_policy;
 extern bool egpu_retrain;
+extern bool egpu_make_room;
 extern bool egpu_unsafe_dma;
 bool egpu_track_wanted(struct pci_dev *pdev);
 
@@ -493,6 +494,7 @@ enum egpu_bit egpu_job_users(struct egpu_port *port);
 enum egpu_bit egpu_job_unbind(struct egpu_port *port);
 enum egpu_bit egpu_job_presence(struct egpu_port *port);
 bool egpu_bars_match(struct egpu_fn *fn);
+u64 egpu_bar_read(struct pci_dev *pdev, int i, bool is_64bit);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
 bool egpu_boot_display_below(struct egpu_port *port);
@@ -523,6 +525,9 @@ void egpu_slot_free_nested(struct egpu_nested *nested);
 
 /* reset.c */
 int egpu_slot_reset(struct egpu_port *port);
+
+/* space.c */
+int egpu_space_fit(struct egpu_port *port);
 
 /* link.c */
 /**
