@@ -611,6 +611,17 @@ static int egpu_space_release(struct egpu_space *space, int kind)
 
 /* --- how much, and where ------------------------------------------------ */
 
+/*
+ * The kernel leaves windows that it closed on their bus, out of the resource
+ * tree: an address in one of them leads nowhere.
+ */
+static bool egpu_space_is_rooted(struct resource *res)
+{
+	while (res->parent)
+		res = res->parent;
+	return res == &iomem_resource;
+}
+
 /* As __pci_assign_resource() does, which knows BARs only. */
 static int egpu_space_alloc(struct egpu_space_item *item, struct resource *res)
 {
@@ -644,12 +655,18 @@ static int egpu_space_put_window(struct egpu_space_item *item)
 /* Expansion ROMs and BARs of virtual functions may do without. */
 static int egpu_space_put(struct egpu_space_item *item)
 {
+	struct resource *res = egpu_space_res(item);
 	int ret;
 
 	if (item->window)
-		return egpu_space_put_window(item);
-	ret = pci_assign_resource(item->pdev, item->index);
-	return item->index < PCI_STD_NUM_BARS ? ret : 0;
+		ret = egpu_space_put_window(item);
+	else
+		ret = pci_assign_resource(item->pdev, item->index);
+	if (!ret && !egpu_space_is_rooted(res)) {
+		release_resource(res);
+		ret = -ENOSPC;
+	}
+	return item->window || item->index < PCI_STD_NUM_BARS ? ret : 0;
 }
 
 /*
@@ -678,11 +695,21 @@ static int egpu_space_pack(struct egpu_space *space,
 	return 0;
 }
 
+/* What a window had; the kernel keeps that when it closes one. */
+static u64 egpu_space_old_size(struct egpu_space_item *window)
+{
+	const struct resource *saved = &window->saved;
+
+	if (!(saved->flags & IORESOURCE_MEM) || saved->end <= saved->start)
+		return 0;
+	return resource_size(saved);
+}
+
 /* A window becomes no smaller: firmware may have left room for what comes. */
 static void egpu_space_size_window(struct egpu_space *space,
 				   struct egpu_space_item *window)
 {
-	u64 need, old = window->parent ? resource_size(&window->saved) : 0;
+	u64 need, old = egpu_space_old_size(window);
 	struct egpu_space_item *item;
 
 	window->align = EGPU_SPACE_WINDOW_MIN;
@@ -841,6 +868,39 @@ static void egpu_space_undo(struct egpu_space *space)
 	}
 }
 
+/*
+ * A port whose window the kernel has closed, since what it should hold found no
+ * room, makes it close those of all its neighbours at the next arrival. Open it
+ * again, as small as can be.
+ */
+static void egpu_space_reopen(struct egpu_space *space, int kind)
+{
+	struct pci_dev *port = space->port->pdev;
+	struct resource *res = &port->resource[kind];
+	struct egpu_space_item *window;
+
+	if (res->parent || !port->subordinate ||
+	    (kind == PCI_BRIDGE_PREF_MEM_WINDOW && !port->pref_window))
+		return;
+	window = egpu_space_find(space, port, kind);
+	if (!window)
+		window = egpu_space_add_window(space, port, kind, kind);
+	if (!window)
+		return;
+	window->size = EGPU_SPACE_WINDOW_MIN;
+	window->align = EGPU_SPACE_WINDOW_MIN;
+	window->wide = kind == PCI_BRIDGE_PREF_MEM_WINDOW &&
+		       port->pref_64_window;
+	if (!egpu_space_put(window) && !egpu_space_write_window(window)) {
+		egpu_space_open(port);
+		return;
+	}
+	if (res->parent)
+		release_resource(res);
+	egpu_space_restore(window);
+	egpu_space_write(window, window->regs);
+}
+
 static void egpu_space_end(struct egpu_space *space)
 {
 	struct egpu_space_item *item, *next;
@@ -890,6 +950,10 @@ static int egpu_space_try(struct egpu_port *port)
 	ret = ret ?: egpu_space_commit(space);
 	if (ret)
 		egpu_space_undo(space);
+	if (ret && ret != -EAGAIN) {
+		egpu_space_reopen(space, PCI_BRIDGE_MEM_WINDOW);
+		egpu_space_reopen(space, PCI_BRIDGE_PREF_MEM_WINDOW);
+	}
 	if (ret != -EAGAIN)
 		egpu_space_tell(space, ret);
 	egpu_space_end(space);
@@ -902,7 +966,8 @@ static int egpu_space_try(struct egpu_port *port)
  * egpu_space_fit() - make room for the BARs of what a port holds
  * @port: the port; a job of its calls, without locks
  *
- * Return: 0, or an error; then everything is as it was.
+ * Return: 0, or an error; then everything is as it was, but for windows of the
+ * port itself that the kernel had closed.
  */
 int egpu_space_fit(struct egpu_port *port)
 {
