@@ -931,7 +931,8 @@ static void egpu_space_tell(struct egpu_space *space, int error)
 		pci_warn(port, "egpu: no room for the BARs below unless %s moves (%d)\n",
 			 pci_name(space->in_the_way), error);
 	else
-		pci_warn(port, "egpu: no room for the BARs below (%d)\n", error);
+		pci_warn(port, "egpu: the BARs below get no addresses (%d)\n",
+			 error);
 }
 
 static int egpu_space_try(struct egpu_port *port)

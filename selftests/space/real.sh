@@ -55,9 +55,10 @@ prove fits "with egpu the same card in the same slot is bound, and reached"
 fits() {
 	egpu_here
 	listen "$DOWN0"
+	dmesg_mark
 	host plug gpu4 --port down0
 	await "$DOWN0" READY
-	heard " step space "
+	like "$(dmesg_since)" "$DOWN0: egpu: made room for the BARs below"
 	wait_for 5 bound_below "$DOWN0"
 	GPU=$(functions_of "$DOWN0")
 	in_windows "$GPU" 0
@@ -73,10 +74,10 @@ again() {
 	egpu_here
 	below "$DOWN0" || { host plug gpu4 --port down0; await "$DOWN0" READY; }
 	out "$DOWN0"
-	listen "$DOWN0"
+	dmesg_mark
 	host plug gpu4 --port down0
 	await "$DOWN0" READY
-	unheard " step space "
+	unlike "$(dmesg_since)" "made room"
 	wait_for 5 bound_below "$DOWN0"
 	out "$DOWN0"
 }

@@ -197,7 +197,7 @@ mismatch() {
 	sim_put $A/gpu
 	await $A HELD/manual
 	was=$(bar "$(sim_addr $A/gpu)" 0)
-	sim_set $A/gpu poke='0x10 4 0xdead000c'
+	sim_set $A/gpu poke='0x10 4 0xd000000c'
 	result "^OK READY" eg attach $A
 	in_windows "$(sim_addr $A/gpu)" 0
 	is "$(bar "$(sim_addr $A/gpu)" 0)" "$was"
@@ -209,14 +209,13 @@ prove nonsense "BARs that make no sense: HELD or READY, nothing breaks, neighbou
 nonsense() {
 	local mask
 	box 64M
-	mapfile -t keep < <(others; addresses f/p f/p/sw $B)
+	mapfile -t keep < <(others)
 	layout "${keep[@]}" > "$KTAP_TMP/before"
 	for mask in 0x10101010 0xfffffff7 0x80000000 0xf00ff00f 0x7fffffff; do
 		sim_set $A/gpu preset=gpu "bar0=raw $mask" bar2=0 bar4="raw $mask"
 		sim_put $A/gpu
 		await $A HELD/check-failed,READY
-		same "$KTAP_TMP/before" "$(sim_addr f/q)" "$(sim_addr f/q/gpu)" ||
-			fail "$mask"
+		same "$KTAP_TMP/before" "${keep[@]}"
 		sim_yank $A/gpu
 		await $A EMPTY
 	done
