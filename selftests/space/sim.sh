@@ -3,45 +3,19 @@
 # Room for BARs on the simulated fabric: an enclosure (f/p, a switch with two or
 # more slots) whose windows are too small for what is plugged into it.
 
-# shellcheck source=selftests/lib/sim.sh
-. "$LIB/sim.sh"
-# shellcheck source=selftests/space/lib/space.sh
-. lib/space.sh
+# shellcheck source=selftests/space/lib/fit.sh
+. lib/fit.sh
 
-SPACE=/sys/module/egpu/parameters/space
 A=f/p/sw/port0
 B=f/p/sw/port1
 
 setup() {
-	sim_load
-	[ -e /sys/module/egpu ] || modprobe egpu
-	wait_for 5 test -c /dev/egpu
+	load
 }
 
 teardown() {
 	echo Y > "$SPACE"
 	sim_clear
-}
-
-eg() {
-	egpu_client "$1" "$(sim_addr "$2")" "${@:3}"
-}
-
-get() {
-	eg info "$1" | sed -n "s/^$2=//p"
-}
-
-await() {
-	local said
-	said=$(eg wait "$1" "$2" $((${3:-10} * 1000 * ${VM_SLOW:-1}))) ||
-		fail "$1: $said; step $(get "$1" step)"
-}
-
-result() {
-	local want=$1
-	shift
-	out=$("$@" 2>&1) || :
-	like "$out" "$want" "$*"
 }
 
 # box SPARE [PORTS]: an enclosure whose slots have 16M each, and so much is free
@@ -61,11 +35,6 @@ box() {
 	wait_for 10 known $A
 	await f/q READY
 	wait_for 5 sim_bound f/q/gpu
-}
-
-# known PORT: egpu has an object for it
-known() {
-	[ -n "$(sim_addr "$1")" ] && eg info "$1"
 }
 
 addresses() {
@@ -97,6 +66,17 @@ off() {
 	sim_put $A/gpu
 	await $A HELD/check-failed
 	is "$(get $A failed_checks)" 2
+	echo Y > "$SPACE"
+	result "^OK READY" eg attach $A
+	in_windows "$(sim_addr $A/gpu)" 0
+}
+
+prove closed "firmware left all windows closed: the kernel's are too small, egpu's are not"
+closed() {
+	echo N > "$SPACE"
+	closed_box
+	sim_put $A/gpu
+	await $A HELD/check-failed
 	echo Y > "$SPACE"
 	result "^OK READY" eg attach $A
 	in_windows "$(sim_addr $A/gpu)" 0
@@ -262,10 +242,6 @@ unfit() {
 	sim_put $A/gpu
 	await $A HELD/check-failed
 	echo Y > "$SPACE"
-}
-
-tell() {
-	echo "# $*" > /dev/ttyS1
 }
 
 after_ones() {
