@@ -42,7 +42,7 @@
  *    its children one after the other.
  *
  * pci_rescan_remove_lock is never taken while a device_lock is held, nor, by
- * choice, the reverse.
+ * choice, the reverse: where room is made for BARs, device_locks are tried.
  */
 
 #define EGPU_DRAIN_LOOK_MS	200	/* between two looks for users */

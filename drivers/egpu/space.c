@@ -979,6 +979,8 @@ int egpu_space_fit(struct egpu_port *port)
 	pm_runtime_get_sync(&port->pdev->dev);
 	while ((ret = egpu_space_try(port)) == -EAGAIN && --tries)
 		msleep(EGPU_TRYLOCK_MS);
+	if (ret == -EAGAIN)
+		pci_warn(port->pdev, "egpu: others have hold of what is below; no room is made\n");
 	pm_runtime_put(&port->pdev->dev);
 	return ret;
 }
