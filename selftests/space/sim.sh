@@ -33,6 +33,7 @@ box() {
 	done
 	sim_live f
 	wait_for 10 known $A
+	eg quarantine $A 0 0
 	await f/q READY
 	wait_for 5 sim_bound f/q/gpu
 }
