@@ -13,7 +13,6 @@
 
 #include "egpu.h"
 
-
 static int egpu_service_match(struct device *dev, void *data)
 {
 	struct device_driver *drv = READ_ONCE(dev->driver);
