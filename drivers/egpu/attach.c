@@ -141,7 +141,7 @@ enum egpu_bit egpu_job_scan(struct egpu_port *port)
 }
 
 /* What the register of an assigned BAR says. */
-static u64 egpu_bar_read(struct pci_dev *pdev, int i, bool is_64bit)
+u64 egpu_bar_read(struct pci_dev *pdev, int i, bool is_64bit)
 {
 	u32 lo, hi = 0;
 
@@ -221,6 +221,20 @@ static u32 egpu_check_functions(struct egpu_port *port)
 	scoped_guard(mutex, &port->lock)
 		failed = egpu_check_held(port);
 	pm_runtime_put(&port->pdev->dev);
+	return failed;
+}
+
+/* The same, and room is made for BARs that have none. */
+static u32 egpu_check_space(struct egpu_port *port)
+{
+	u32 failed = egpu_check_functions(port);
+
+	if (!(failed & EGPU_CHECK_BAR) || !egpu_make_room ||
+	    egpu_port_is_bound(port))
+		return failed;
+	if (!egpu_space_fit(port))
+		failed = egpu_check_functions(port);
+	egpu_step_set(port, EGPU_STEP_CHECK);
 	return failed;
 }
 
@@ -306,9 +320,9 @@ static void egpu_rebind(struct egpu_port *port)
  * egpu_job_check() - check what is held, and decide on its admission
  * @port: the port
  *
- * Configuration space sane, memory BARs in order, the link as good as both ends
- * can do; it is trained once more if not. Unassigned I/O BARs and expansion ROMs
- * are no reason.
+ * Configuration space sane, memory BARs in order, for which room is made if need
+ * be, the link as good as both ends can do; it is trained once more if not.
+ * Unassigned I/O BARs and expansion ROMs are no reason.
  */
 enum egpu_bit egpu_job_check(struct egpu_port *port)
 {
@@ -323,7 +337,7 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 		egpu_job_result(port, ENODEV, EGPU_REASON_RECOVERY_FAILED);
 		return EGPU_BIT_FAILED;
 	}
-	failed = egpu_check_functions(port);
+	failed = egpu_check_space(port);
 	if (!failed && !egpu_port_is_bound(port) && !egpu_train_arrival(port))
 		failed = EGPU_CHECK_LINK | egpu_check_functions(port);
 	if (!READ_ONCE(port->nr_gated))

@@ -431,6 +431,9 @@ static long egpu_config_apply(struct egpu_port *port,
 		return -EOPNOTSUPP;
 	if (config->flags & EGPU_CONFIG_SOFT) {
 		port->soft_wanted = true;
+		/* What it says next is how that went. */
+		if (port->state != EGPU_STATE_FAULT)
+			port->step_error = 0;
 		/* Where it is tracked already a job takes the slot. */
 		egpu_state_post(port, EGPU_BIT_APPEARED);
 		egpu_state_post(port, EGPU_BIT_POLICY);

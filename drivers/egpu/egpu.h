@@ -42,7 +42,7 @@
  *    its children one after the other.
  *
  * pci_rescan_remove_lock is never taken while a device_lock is held, nor, by
- * choice, the reverse.
+ * choice, the reverse: where room is made for BARs, device_locks are tried.
  */
 
 #define EGPU_DRAIN_LOOK_MS	200	/* between two looks for users */
@@ -410,6 +410,7 @@ struct egpu_port {
 extern bool egpu_gate;
 extern enum egpu_policy egpu_default_policy;
 extern bool egpu_retrain;
+extern bool egpu_make_room;
 extern bool egpu_unsafe_dma;
 extern unsigned int egpu_watch_ms;
 bool egpu_track_wanted(struct pci_dev *pdev);
@@ -520,6 +521,7 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port);
 enum egpu_bit egpu_job_clear(struct egpu_port *port);
 bool egpu_config_is_sane(struct pci_dev *pdev);
 bool egpu_bars_match(struct egpu_fn *fn);
+u64 egpu_bar_read(struct pci_dev *pdev, int i, bool is_64bit);
 bool egpu_fn_is_held(struct egpu_fn *fn);
 void egpu_fn_release(struct egpu_port *port, struct pci_dev *pdev, bool attach);
 bool egpu_boot_display_below(struct egpu_port *port);
@@ -590,6 +592,9 @@ bool egpu_sleep_asks(struct egpu_port *port);
 enum egpu_identity egpu_sleep_compare(struct egpu_port *port);
 enum egpu_identity egpu_sleep_review(struct egpu_port *port);
 enum egpu_bit egpu_sleep_look(struct egpu_port *port);
+
+/* space.c */
+int egpu_space_fit(struct egpu_port *port);
 
 /* link.c */
 /**

@@ -36,6 +36,10 @@ bool egpu_retrain = true;
 module_param_named(retrain, egpu_retrain, bool, 0644);
 MODULE_PARM_DESC(retrain, "train the link of an arrival once more when it is slower or narrower than both ends can do (default: Y)");
 
+bool egpu_make_room = true;
+module_param_named(space, egpu_make_room, bool, 0644);
+MODULE_PARM_DESC(space, "make bridge windows larger for a held GPU's BARs that found no room (default: Y)");
+
 bool egpu_unsafe_dma;
 module_param_named(unsafe_dma, egpu_unsafe_dma, bool, 0644);
 MODULE_PARM_DESC(unsafe_dma, "let managed functions map memory where no IOMMU keeps them off afterwards (default: N)");

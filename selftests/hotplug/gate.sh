@@ -16,6 +16,7 @@ teardown() {
 	bochs_back
 	rm -f /run/udev/rules.d/10-test.rules
 	policy rp0 auto
+	echo Y > /sys/module/egpu/parameters/space
 	modprobe bochs
 }
 
@@ -292,6 +293,8 @@ io_bar() {
 
 prove no_space "a GPU whose memory BAR has no space stays HELD and says so"
 no_space() {
+	# Nor is any made.
+	echo N > /sys/module/egpu/parameters/space
 	eg track "$DOWN0"
 	listen "$DOWN0"
 	plug gpu3 down0

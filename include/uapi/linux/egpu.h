@@ -252,7 +252,7 @@ enum egpu_policy {
 #define EGPU_PORT_NO_RETURN		(1U << 10) /* too late to cancel */
 #define EGPU_PORT_NO_RETRAIN		(1U << 11) /* arrivals are not retrained */
 #define EGPU_PORT_SOFT			(1U << 12) /* its slot is to be egpu's own */
-#define EGPU_PORT_LINK_REPORTING	(1U << 13) /* reports its link (7.5.3.6) */
+#define EGPU_PORT_LINK_REPORTING	(1U << 13) /* Link Active (PCIe 6.0.1 7.5.3.6) */
 
 /* Kinds of transaction. */
 #define EGPU_TRANSACTION_NONE		0
