@@ -142,8 +142,11 @@ newer() {
 
 # configured: the device is as its driver left it
 configured() {
-	[ $((0x$(sim_reg f/p/gpu COMMAND) & 6)) = 6 ] &&
-		[ $((0x$(sim_reg f/p/gpu BASE_ADDRESS_2))) != 0 ]
+	local command bar
+	# It may be gone at any moment; what is no number would end the shell.
+	command=$(sim_reg f/p/gpu COMMAND) && bar=$(sim_reg f/p/gpu \
+		BASE_ADDRESS_2) && [ -n "$command" ] && [ -n "$bar" ] &&
+		[ $((0x$command & 6)) = 6 ] && [ $((0x$bar)) != 0 ]
 }
 
 prove bounce "contacts that open for 40 ms: no loss, or one; it works afterwards"
