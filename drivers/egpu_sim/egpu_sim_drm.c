@@ -9,16 +9,20 @@
  * memory (dumb buffers, mmap, PRIME), a card and a render node, an i2c adapter
  * whose node holds the device as those of real GPUs do, an interrupt handler,
  * suspend, error recovery. The device can go at any time; files, mappings and
- * dma-bufs stay valid until their users close them.
+ * dma-bufs stay valid until their users close them. What the device itself has
+ * mapped, dma-bufs of other drivers, goes with it.
  */
 
 #include <linux/delay.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/i2c.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
@@ -26,6 +30,8 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
 
 #include "egpu_sim.h"
 
@@ -63,6 +69,9 @@ MODULE_PARM_DESC(runtime_pm, "GPUs bound from now on may sleep while nobody has 
  * @unmask: lets the interrupt through again, when it is no longer asserted
  * @interrupts: how many came
  * @idles: it may sleep while nobody has it open
+ * @lock: protects @imports; taken under object_name_lock, a dma-buf's
+ *	reservation under it
+ * @imports: dma-bufs of other drivers, mapped for the device
  */
 struct sim_gpu {
 	struct drm_device drm;
@@ -73,6 +82,20 @@ struct sim_gpu {
 	struct delayed_work unmask;
 	atomic_t interrupts;
 	bool idles;
+	struct mutex lock;	/* @imports */
+	struct list_head imports;
+};
+
+/**
+ * struct sim_gpu_bo - a buffer
+ * @shmem: memory of its own, or a dma-buf of another driver
+ * @node: in sim_gpu.imports; empty: it is no import, or no longer
+ * @dmabuf: what it was an import of, held
+ */
+struct sim_gpu_bo {
+	struct drm_gem_shmem_object shmem;
+	struct list_head node;
+	struct dma_buf *dmabuf;
 };
 
 static struct sim_gpu *to_sim_gpu(struct drm_device *drm)
@@ -130,6 +153,121 @@ static void sim_gpu_halt(struct sim_gpu *gpu)
 	sim_gpu_read(gpu, SIM_REG_STATUS);
 }
 
+/* --- buffers --- */
+
+static struct sim_gpu_bo *to_sim_gpu_bo(struct drm_gem_object *obj)
+{
+	return container_of(to_drm_gem_shmem_obj(obj), struct sim_gpu_bo,
+			    shmem);
+}
+
+/*
+ * The device reaches an import no longer. Exporters may keep a mapping for as
+ * long as there is the attachment, so that goes, too; its reference of the
+ * dma-buf is the buffer's from now on.
+ */
+static void sim_gpu_bo_detach(struct sim_gpu *gpu, struct sim_gpu_bo *bo)
+{
+	struct dma_buf_attachment *attachment = bo->shmem.base.import_attach;
+
+	lockdep_assert_held(&gpu->lock);
+	list_del_init(&bo->node);
+	bo->dmabuf = attachment->dmabuf;
+	bo->shmem.base.import_attach = NULL;
+	dma_buf_unmap_attachment_unlocked(attachment, bo->shmem.sgt,
+					  DMA_BIDIRECTIONAL);
+	bo->shmem.sgt = NULL;
+	dma_buf_detach(bo->dmabuf, attachment);
+}
+
+/*
+ * No mapping for the device outlives its driver, and dma-bufs that clients have
+ * imported and will close some time are no exception. Who exports them again
+ * reads of whom they are under object_name_lock.
+ */
+static void sim_gpu_detach_imports(struct sim_gpu *gpu)
+{
+	struct sim_gpu_bo *bo, *next;
+
+	guard(mutex)(&gpu->drm.object_name_lock);
+	guard(mutex)(&gpu->lock);
+	list_for_each_entry_safe(bo, next, &gpu->imports, node)
+		sim_gpu_bo_detach(gpu, bo);
+}
+
+/* Detached under the lock, so that remove() does not overtake it. */
+static void sim_gpu_bo_free(struct drm_gem_object *obj)
+{
+	struct sim_gpu *gpu = to_sim_gpu(obj->dev);
+	struct sim_gpu_bo *bo = to_sim_gpu_bo(obj);
+	struct dma_buf *dmabuf;
+
+	scoped_guard(mutex, &gpu->lock) {
+		if (!list_empty(&bo->node))
+			sim_gpu_bo_detach(gpu, bo);
+		dmabuf = bo->dmabuf;
+	}
+	drm_gem_shmem_free(&bo->shmem);
+	if (dmabuf)
+		dma_buf_put(dmabuf);
+}
+
+/* What was an import has no pages of its own. */
+static int sim_gpu_bo_mmap(struct drm_gem_object *obj,
+			   struct vm_area_struct *vma)
+{
+	int idx, ret;
+
+	if (!drm_dev_enter(obj->dev, &idx))
+		return -ENODEV;
+	ret = drm_gem_shmem_object_mmap(obj, vma);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static const struct drm_gem_object_funcs sim_gpu_bo_funcs = {
+	.free = sim_gpu_bo_free,
+	.print_info = drm_gem_shmem_object_print_info,
+	.pin = drm_gem_shmem_object_pin,
+	.unpin = drm_gem_shmem_object_unpin,
+	.get_sg_table = drm_gem_shmem_object_get_sg_table,
+	.vmap = drm_gem_shmem_object_vmap,
+	.vunmap = drm_gem_shmem_object_vunmap,
+	.mmap = sim_gpu_bo_mmap,
+	.vm_ops = &drm_gem_shmem_vm_ops,
+};
+
+static struct drm_gem_object *sim_gpu_bo_alloc(struct drm_device *drm,
+					       size_t size)
+{
+	struct sim_gpu_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&bo->node);
+	bo->shmem.base.funcs = &sim_gpu_bo_funcs;
+	return &bo->shmem.base;
+}
+
+/* What is a dma-buf of the device itself is no import. */
+static struct drm_gem_object *sim_gpu_import(struct drm_device *drm,
+					     struct dma_buf *dmabuf)
+{
+	struct sim_gpu *gpu = to_sim_gpu(drm);
+	struct drm_gem_object *obj;
+	int idx;
+
+	if (!drm_dev_enter(drm, &idx))
+		return ERR_PTR(-ENODEV);
+	obj = drm_gem_prime_import(drm, dmabuf);
+	if (!IS_ERR(obj) && obj->import_attach) {
+		guard(mutex)(&gpu->lock);
+		list_add(&to_sim_gpu_bo(obj)->node, &gpu->imports);
+	}
+	drm_dev_exit(idx);
+	return obj;
+}
+
 /* --- the DRM device --- */
 
 static int sim_gpu_open(struct drm_device *drm, struct drm_file *file)
@@ -166,7 +304,13 @@ static const struct drm_driver sim_gpu_drm_driver = {
 	.open = sim_gpu_open,
 	.postclose = sim_gpu_postclose,
 	.fops = &sim_gpu_fops,
-	DRM_GEM_SHMEM_DRIVER_OPS,
+	.gem_create_object = sim_gpu_bo_alloc,
+	.gem_prime_import = sim_gpu_import,
+	.gem_prime_import_sg_table = drm_gem_shmem_prime_import_sg_table,
+	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,
+	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
+	.dumb_create = drm_gem_shmem_dumb_create,
+	EGPU_DRM_DRIVER_PRIME_MMAP
 	.name = SIM_GPU_NAME,
 	.desc = "egpu_sim's GPUs",
 	EGPU_DRM_DRIVER_DATE
@@ -314,6 +458,11 @@ static int sim_gpu_enable(struct sim_gpu *gpu)
 	return sim_gpu_start(gpu);
 }
 
+static void sim_gpu_destroy_lock(struct drm_device *drm, void *data)
+{
+	mutex_destroy(&((struct sim_gpu *)data)->lock);
+}
+
 static int sim_gpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct sim_gpu *gpu;
@@ -327,6 +476,11 @@ static int sim_gpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(gpu))
 		return PTR_ERR(gpu);
 	gpu->pdev = pdev;
+	INIT_LIST_HEAD(&gpu->imports);
+	mutex_init(&gpu->lock);
+	ret = drmm_add_action_or_reset(&gpu->drm, sim_gpu_destroy_lock, gpu);
+	if (ret)
+		return ret;
 	pci_set_drvdata(pdev, gpu);
 	ret = sim_gpu_enable(gpu);
 	if (ret)
@@ -358,6 +512,7 @@ static void sim_gpu_remove(struct pci_dev *pdev)
 	egpu_sim_point(pdev, EGPU_SIM_REMOVE);
 	sim_gpu_halt(gpu);
 	pci_clear_master(pdev);
+	sim_gpu_detach_imports(gpu);
 }
 
 static int sim_gpu_suspend(struct device *dev)
@@ -446,4 +601,5 @@ static struct pci_driver sim_gpu_driver = {
 module_pci_driver(sim_gpu_driver);
 
 MODULE_DESCRIPTION("DRM driver for egpu_sim's GPUs");
+MODULE_IMPORT_NS("DMA_BUF");
 MODULE_LICENSE("GPL");

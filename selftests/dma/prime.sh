@@ -83,7 +83,7 @@ prove importer_leaves "the importing device is pulled, and then the function"
 importer_leaves() {
 	shared egpu_sim_drm
 	sim_yank f/g/gpu
-	info_is a "$bo" importers=1
+	info_is a "$bo" importers=0
 	ask a same "$bo" 0x21
 	sim_yank f/p/dev
 	ask a same d"$bo" 0x21

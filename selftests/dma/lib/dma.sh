@@ -175,8 +175,12 @@ master() {
 
 # unevictable: kB of memory that cannot be taken away, as bos are
 unevictable() {
-	# What lies in lists of one CPU is not yet counted.
-	echo 1 > /proc/sys/vm/compact_memory || :
+	local drain=/proc/sys/vm/compact_memory
+	# What lies in lists of one CPU is not yet counted, and not in the sum
+	# what one CPU has counted. Not every kernel has compaction.
+	[ -e "$drain" ] || drain=/proc/sys/vm/drop_caches
+	echo 1 > "$drain"
+	cat /proc/sys/vm/stat_refresh > /dev/null
 	awk '$1 == "Unevictable:" { print $2 }' /proc/meminfo
 }
 

@@ -266,10 +266,12 @@ class Machine:
             self.proc.wait(5)
         except subprocess.TimeoutExpired:
             self.proc.kill()
+        if (self.proc.returncode or 0) < 0 and not self._end:
+            self.reason = f"QEMU was killed by signal {-self.proc.returncode}"
         err = self._qemu_said()
         if err:
             self.log.write(f"## qemu: {err}\n")
-            if re.search(r"Assertion|abort|Segm", err):
+            if re.search(r"Assertion|abort|Segm|terminating on sig", err):
                 self.reason = "QEMU died: " + err.splitlines()[-1]
         self.log.close()
 
