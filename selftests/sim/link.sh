@@ -85,7 +85,7 @@ retrain_up() {
 
 prove training_held "Link Training is held meanwhile; a second retrain is a violation"
 training_held() {
-	up recovery_ms=2000
+	up recovery_ms=$((2000 * ${VM_SLOW:-1}))
 	retrain
 	is "$(sta $LT)" $((LT))
 	is "$(sta $ACTIVE)" $((ACTIVE)) "Recovery keeps it active"
