@@ -24,7 +24,9 @@ static int egpu_below_collect(struct pci_dev *pdev, void *data)
 {
 	struct egpu_pdevs *below = data;
 
-	below->pdev[below->nr++] = pci_dev_get(pdev);
+	/* First the count: it bounds the array. */
+	below->nr++;
+	below->pdev[below->nr - 1] = pci_dev_get(pdev);
 	return 0;
 }
 
