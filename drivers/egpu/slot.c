@@ -13,7 +13,6 @@
 
 #include "egpu.h"
 
-
 /* The number under which pciehp registers its slot. */
 #ifdef PCI_SLOT_ALL_DEVICES
 #define EGPU_SLOT_NR PCI_SLOT_ALL_DEVICES
