@@ -85,7 +85,7 @@ retrain_up() {
 
 prove training_held "Link Training is held meanwhile; a second retrain is a violation"
 training_held() {
-	up recovery_ms=2000
+	up recovery_ms=$((2000 * ${VM_SLOW:-1}))
 	retrain
 	is "$(sta $LT)" $((LT))
 	is "$(sta $ACTIVE)" $((ACTIVE)) "Recovery keeps it active"
@@ -288,9 +288,9 @@ later_try() {
 
 prove times "training takes as long as its steps are told to take"
 times() {
-	local start
-	up detect_ms=300 polling_ms=300 configuration_ms=300 \
-		speed_change_ms=300
+	local start ms=$((300 * ${VM_SLOW:-1}))
+	up detect_ms=$ms polling_ms=$ms configuration_ms=$ms \
+		speed_change_ms=$ms
 	sim_pull f/p/d
 	sim_expect f/p link "Detect*"
 	start=$(now_ms)
@@ -300,7 +300,7 @@ times() {
 	is "$(sta $LT)" $((LT))
 	sim_expect f/p link "Recovery.Speed*"
 	sim_expect f/p link "L0 *"
-	[ $(($(now_ms) - start)) -ge 1190 ]
+	[ $(($(now_ms) - start)) -ge $((4 * ms - 10)) ]
 	is "$(sta $LT)" 0
 	sim_pull f/p/d
 	sim_set f/p detect_ms=0 polling_ms=0 configuration_ms=0 \
@@ -477,14 +477,14 @@ ber_limit() {
 
 prove ber_burst "errors in bursts, with pauses between"
 ber_burst() {
-	local before after i pauses=0
+	local before after i pauses=0 slow=${VM_SLOW:-1}
 	up
 	sim_set f/p/d error_limit 0
-	sim_set f/p/d ber "16 1e-9 100/400"
+	sim_set f/p/d ber "16 1e-9 $((100 * slow))/$((400 * slow))"
 	wait_for 5 eval '[ "$(sim_stat f/p errors)" -ge 1 ]'
 	for i in 1 2 3 4 5 6 7 8; do
 		before=$(sim_stat f/p errors)
-		nap 0.1
+		nap "0.$slow"
 		after=$(sim_stat f/p errors)
 		[ "$before" != "$after" ] || pauses=$((pauses + 1))
 	done
