@@ -204,8 +204,11 @@ void egpu_job_work(struct work_struct *work)
 	port->job_want = EGPU_JOB_NONE;
 	port->job_running = seq;
 	port->job_active = true;
-	port->job_error = 0;
-	port->job_reason = EGPU_REASON_NONE;
+	/* Dropped, or taken already: what the last one found is still read. */
+	if (job != EGPU_JOB_NONE) {
+		port->job_error = 0;
+		port->job_reason = EGPU_REASON_NONE;
+	}
 	scan = job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET &&
 	       !port->scanned;
 	mutex_unlock(&port->lock);
