@@ -487,6 +487,8 @@ enum egpu_bit egpu_job_recovery(struct egpu_port *port)
 	if (egpu_slot_dpc_triggered(port))
 		return EGPU_BIT_COUNT;
 	guard(mutex)(&port->lock);
+	if (!egpu_job_is_current(port))
+		return EGPU_BIT_COUNT;
 	bit = egpu_sleep_look(port);
 	list_for_each_entry(fn, &port->functions, node) {
 		if (bit != EGPU_BIT_COUNT)
