@@ -216,6 +216,32 @@ bounce_held() {
 	configured
 }
 
+prove -t 60 bounce_shared "one function is held, another is used, by a bounce: nothing is torn down"
+bounce_shared() {
+	local used since
+	sim_fabric f
+	port f/p
+	sim_gpu f/p/gpu/function1
+	sim_live f
+	soft f/p 20
+	eg policy f/p manual
+	sim_put f/p/gpu
+	await f/p HELD/manual
+	used=$(sim_addr f/p/gpu/function1)
+	echo egpu_sim_drm > "$PCI/$used/driver_override"
+	echo "$used" > "$PCI/$used/driver/unbind"
+	echo "$used" > /sys/bus/pci/drivers_probe
+	wait_for 5 sim_bound f/p/gpu/function1
+	await f/p HELD/manual
+	since=$(stat -c %Z "$(node "$used" renderD)")
+	sim_set f/p/gpu flap "120000 1 link"
+	sim_expect f/p stat:downs 1
+	sim_expect f/p link "L0 *"
+	intervals 10
+	is "$(get f/p state) $(counted f/p)" "HELD 0 0"
+	is "$(stat -c %Z "$(node "$used" renderD)")" "$since"
+}
+
 prove reset "a bus reset through sysfs, with a link that takes long: no loss"
 reset() {
 	local dev
