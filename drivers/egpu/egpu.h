@@ -560,7 +560,7 @@ struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port, bool lost);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
 
-/* softslot.c, softwatch.c */
+/* softslot.c, softlink.c, softwatch.c */
 struct egpu_soft;
 int egpu_soft_init(void);
 void egpu_soft_exit(void);

@@ -206,12 +206,25 @@ static int egpu_slot_remove_below(struct egpu_port *port)
 	return 0;
 }
 
-/* Under the rescan lock. With a bridge goes all that is behind it. */
+static bool egpu_has_driver(struct pci_dev *pdev)
+{
+	struct device_driver *drv = READ_ONCE(pdev->dev.driver);
+
+	return pdev->hdr_type == PCI_HEADER_TYPE_NORMAL && drv &&
+	       !egpu_bus_is_ours(drv);
+}
+
+/*
+ * Under the rescan lock, so not what a driver has: that may hang. With a bridge
+ * goes all that is behind it.
+ */
 static void egpu_remove_lost_on(struct pci_bus *bus)
 {
 	struct pci_dev *pdev, *prev;
 
 	list_for_each_entry_safe_reverse(pdev, prev, &bus->devices, bus_list) {
+		if (egpu_has_driver(pdev))
+			continue;
 		if (pci_dev_is_disconnected(pdev))
 			pci_stop_and_remove_bus_device(pdev);
 		else if (pdev->subordinate)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Soft slots: what softslot.c (the slot) and softwatch.c (who looks at its link)
- * share.
+ * Soft slots: what softslot.c (the slot), softlink.c (its link, on and off) and
+ * softwatch.c (who looks at it) share.
  */
 #ifndef EGPU_SOFTSLOT_H
 #define EGPU_SOFTSLOT_H
@@ -68,6 +68,11 @@ struct egpu_soft {
 
 /* softslot.c */
 extern struct workqueue_struct *egpu_soft_wq;
+
+/* softlink.c */
+bool egpu_soft_link_disable(struct egpu_soft *soft, bool disable);
+void egpu_soft_quiet(struct egpu_soft *soft, bool quiet);
+void egpu_soft_heed(struct egpu_soft *soft);
 
 /* softwatch.c */
 void egpu_soft_watch(struct work_struct *work);

@@ -315,8 +315,8 @@ void egpu_soft_watch(struct work_struct *work)
 	struct egpu_below below;
 	int link;
 
-	if (READ_ONCE(soft->listen))
-		egpu_soft_listen(soft->port);
+	scoped_guard(mutex, &soft->port->lock)
+		egpu_soft_heed(soft);
 	if (READ_ONCE(soft->disabled))
 		return;
 	link = egpu_soft_link(soft);

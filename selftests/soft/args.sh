@@ -115,6 +115,22 @@ twice() {
 	unheard "HELD"
 }
 
+prove late "SOFT takes the slot of a port that is LOST, too, and its GPU comes anew"
+late() {
+	sim_fabric f
+	port f/p
+	sim_set f/p/gpu present 1
+	sim_live f
+	wait_for 10 sim_bound f/p/gpu
+	eg track f/p
+	await f/p READY/adopted
+	lose f/p f/p/gpu
+	soft f/p
+	await f/p READY
+	wait_for 5 sim_bound f/p/gpu
+	is "$(get f/p losses)" 1
+}
+
 prove tool "egpuctl takes a slot, and keeps that and its interval"
 tool() {
 	sim_fabric f

@@ -242,6 +242,28 @@ bounce_shared() {
 	is "$(stat -c %Z "$(node "$used" renderD)")" "$since"
 }
 
+prove -t 60 lost_alive "taken for lost, and there: it alone comes anew, what is used beside it stays"
+lost_alive() {
+	local gpu=f/p/box/port0/gpu used=f/p/box/port1/used since
+	sim_fabric f
+	port f/p
+	sim_switch f/p/box 2 hotplug=none detect_ms=0 polling_ms=0
+	sim_gpu $gpu present=1
+	sim_gpu $used preset=accelerator class=0x088000 present=1
+	sim_live f
+	soft f/p
+	eg quarantine f/p 0 0
+	sim_put f/p/box
+	await f/p READY
+	wait_for 5 sim_bound $used
+	since=$(stat -c %Z "$(node "$(sim_addr $used)" renderD)")
+	lose f/p $gpu
+	await f/p READY
+	wait_for 5 sim_bound $gpu
+	is "$(get f/p losses)" 1
+	is "$(stat -c %Z "$(node "$(sim_addr $used)" renderD)")" "$since"
+}
+
 prove reset "a bus reset through sysfs, with a link that takes long: no loss"
 reset() {
 	local dev
