@@ -251,8 +251,15 @@ static void egpu_act_fault(struct egpu_port *port)
 	port->reason = port->job_reason;
 	port->step_error = port->job_error;
 	egpu_transaction_end(port, port->job_error ?: EIO, port->reason);
-	if (port->replaced)
+	if (!port->replaced)
+		return;
+	/* Mended at once; what is below may be in the way of that for long. */
+	if (!port->mend_tries)
 		egpu_state_post(port, EGPU_BIT_MEND);
+	else
+		egpu_timer_set(port, &port->tick, EGPU_WATCH_MS <<
+			       min(port->mend_tries - 1, EGPU_MEND_SHIFT_MAX));
+	port->mend_tries++;
 }
 
 static void egpu_act_recovery(struct egpu_port *port)
@@ -430,7 +437,11 @@ static void egpu_act_release_keep(struct egpu_port *port)
 
 static void egpu_act_continue(struct egpu_port *port)
 {
-	egpu_job_start(port, EGPU_JOB_UNBIND);
+	/* It is about to end, or unbinds already: then what it says counts. */
+	if (egpu_job_is_idle(port))
+		egpu_job_start(port, EGPU_JOB_UNBIND);
+	else
+		egpu_timer_set(port, &port->tick, EGPU_CHILDREN_MS);
 }
 
 static void egpu_act_left(struct egpu_port *port)

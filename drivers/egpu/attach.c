@@ -316,6 +316,14 @@ static void egpu_rebind(struct egpu_port *port)
 	}
 }
 
+/* All that was being added is: what arrived until now is checked here. */
+static void egpu_check_covers(struct egpu_port *port)
+{
+	guard(mutex)(&port->lock);
+	if (egpu_job_is_current(port))
+		clear_bit(EGPU_BIT_ARRIVED, port->pending);
+}
+
 /**
  * egpu_job_check() - check what is held, and decide on its admission
  * @port: the port
@@ -332,6 +340,7 @@ enum egpu_bit egpu_job_check(struct egpu_port *port)
 
 	egpu_step_set(port, EGPU_STEP_CHECK);
 	egpu_slot_look(port);
+	egpu_check_covers(port);
 	egpu_scan_review(port);
 	if (egpu_sleep_review(port) == EGPU_OTHER) {
 		egpu_job_result(port, ENODEV, EGPU_REASON_RECOVERY_FAILED);
@@ -487,6 +496,8 @@ enum egpu_bit egpu_job_recovery(struct egpu_port *port)
 	if (egpu_slot_dpc_triggered(port))
 		return EGPU_BIT_COUNT;
 	guard(mutex)(&port->lock);
+	if (!egpu_job_is_current(port))
+		return EGPU_BIT_COUNT;
 	bit = egpu_sleep_look(port);
 	list_for_each_entry(fn, &port->functions, node) {
 		if (bit != EGPU_BIT_COUNT)

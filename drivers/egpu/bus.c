@@ -15,6 +15,7 @@
 #include "egpu.h"
 
 static struct pci_driver egpu_stub;
+static atomic_t egpu_arrivals;
 
 bool egpu_bus_is_ours(struct device_driver *drv)
 {
@@ -157,6 +158,12 @@ static void egpu_bus_added(struct pci_dev *pdev)
 		egpu_state_post(port, EGPU_BIT_APPEARED);
 }
 
+/* How many devices came, wherever: has any, since it was asked before? */
+u32 egpu_bus_arrivals(void)
+{
+	return atomic_read(&egpu_arrivals);
+}
+
 /* Of two GPUs below a port one that goes is no loss of the port's. */
 static bool egpu_bus_is_loss(struct egpu_port *port)
 {
@@ -280,6 +287,7 @@ static int egpu_bus_notify(struct notifier_block *nb, unsigned long action,
 
 	switch (action) {
 	case BUS_NOTIFY_ADD_DEVICE:
+		atomic_inc(&egpu_arrivals);
 		egpu_bus_added(pdev);
 		break;
 	case BUS_NOTIFY_DEL_DEVICE:

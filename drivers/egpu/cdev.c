@@ -429,14 +429,13 @@ static long egpu_config_apply(struct egpu_port *port,
 		return -EBUSY;
 	if (config->flags & EGPU_CONFIG_SOFT && !egpu_port_can_be_soft(port))
 		return -EOPNOTSUPP;
-	if (config->flags & EGPU_CONFIG_SOFT) {
+	if (config->flags & EGPU_CONFIG_SOFT && !port->soft) {
 		port->soft_wanted = true;
 		/* What it says next is how that went. */
 		if (port->state != EGPU_STATE_FAULT)
 			port->step_error = 0;
-		/* Where it is tracked already a job takes the slot. */
+		/* What was another port's may be its own now. */
 		egpu_state_post(port, EGPU_BIT_APPEARED);
-		egpu_state_post(port, EGPU_BIT_POLICY);
 	}
 	if (config->flags & EGPU_CONFIG_WATCH) {
 		port->watch_ms = config->watch_ms;

@@ -361,7 +361,7 @@ static int egpu_unbind_slot(struct egpu_port *port, bool children)
 
 	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
 	if (children) {
-		nested = egpu_slot_quiet_nested(port);
+		nested = egpu_slot_quiet_nested(port, false);
 		if (!nested)
 			return -ENOMEM;
 	}
@@ -457,7 +457,8 @@ enum egpu_bit egpu_job_presence(struct egpu_port *port)
  *
  * First the drivers, without the rescan lock: one that hangs in remove() holds
  * nothing but its own device. That all is gone is told by the notifications;
- * what is left is told again by the watch.
+ * what is left is told again by the watch. Where the link is up and others stay
+ * the GPU alone was taken for lost, and may be found again.
  */
 enum egpu_bit egpu_job_clear(struct egpu_port *port)
 {
@@ -476,5 +477,8 @@ enum egpu_bit egpu_job_clear(struct egpu_port *port)
 	}
 	egpu_step_set(port, EGPU_STEP_SLOT_OFF);
 	egpu_slot_remove_lost(port);
+	if (READ_ONCE(port->soft) && egpu_soft_presence(port) > 0 &&
+	    egpu_slot_is_occupied(port))
+		egpu_slot_rescan(port);
 	return EGPU_BIT_COUNT;
 }

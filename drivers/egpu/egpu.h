@@ -59,6 +59,8 @@
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 #define EGPU_TRYLOCK_MS		10	/* between two tries of a lock */
 #define EGPU_RESET_MS		1000	/* a device answers so long after a reset */
+#define EGPU_RETRY_MS		60000	/* ... asks to be asked again so long */
+#define EGPU_MEND_SHIFT_MAX	3U	/* 8 s between two tries at most */
 
 /* The number under which a slot of a port is registered: pciehp's and ours. */
 #ifdef PCI_SLOT_ALL_DEVICES
@@ -84,6 +86,7 @@
  * @EGPU_JOB_CLEAR: remove what vanished from a soft slot
  * @EGPU_JOB_RECOVERY: after an error: is the device usable? And after sleep: is
  *	it the same?
+ * @EGPU_JOB_SLOT: take a soft slot, as each job but TARGET does first
  */
 enum egpu_job {
 	EGPU_JOB_NONE = 0,
@@ -99,6 +102,7 @@ enum egpu_job {
 	EGPU_JOB_TARGET,
 	EGPU_JOB_CLEAR,
 	EGPU_JOB_RECOVERY,
+	EGPU_JOB_SLOT,
 };
 
 /**
@@ -270,6 +274,7 @@ struct egpu_transaction {
  * @by_topology: it was tracked without being asked to
  * @scanned: what was there when it became tracked is recorded
  * @replaced: another device came while the machine slept; nothing arrived since
+ * @mend_tries: how often it was to be mended because of that
  * @backend: who has the slot, as seen at the last job
  * @policy: enum egpu_policy
  * @generation: number of the last arrival
@@ -351,6 +356,7 @@ struct egpu_port {
 	bool by_topology;
 	bool scanned;
 	bool replaced;
+	u32 mend_tries;
 	bool admit;
 	bool came_back;
 	bool parked;
@@ -472,6 +478,7 @@ bool egpu_bus_is_ours(struct device_driver *drv);
 bool egpu_fn_hold(struct egpu_port *port, struct pci_dev *pdev);
 struct egpu_port *egpu_bus_lock(struct pci_dev *pdev, struct egpu_fn **fn);
 void egpu_bus_unlock(struct egpu_port *port);
+u32 egpu_bus_arrivals(void);
 bool egpu_fn_is_absent(struct egpu_port *port, struct pci_dev *pdev);
 
 /* state.c */
@@ -498,6 +505,7 @@ void egpu_job_work(struct work_struct *work);
 void egpu_no_return_set(struct egpu_port *port, bool set);
 bool egpu_job_commit(struct egpu_port *port);
 bool egpu_job_is_current(struct egpu_port *port);
+bool egpu_job_is_idle(struct egpu_port *port);
 void egpu_job_again(struct egpu_port *port, unsigned int ms);
 void egpu_job_result(struct egpu_port *port, int error,
 		     enum egpu_reason reason);
@@ -543,18 +551,20 @@ void egpu_slot_look(struct egpu_port *port);
 bool egpu_slot_is_occupied(struct egpu_port *port);
 int egpu_slot_off(struct egpu_port *port);
 int egpu_slot_on(struct egpu_port *port);
+void egpu_slot_rescan(struct egpu_port *port);
 int egpu_slot_remove_lost(struct egpu_port *port);
 int egpu_slot_presence(struct egpu_port *port);
 bool egpu_slot_dpc_triggered(struct egpu_port *port);
 struct egpu_nested;
-struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port);
+struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port, bool lost);
 void egpu_slot_wake_nested(struct egpu_nested *nested);
 void egpu_slot_free_nested(struct egpu_nested *nested);
 
-/* softslot.c, softwatch.c */
+/* softslot.c, softlink.c, softwatch.c */
 struct egpu_soft;
 int egpu_soft_init(void);
 void egpu_soft_exit(void);
+bool egpu_soft_is_due(struct egpu_port *port);
 void egpu_soft_begin(struct egpu_port *port);
 void egpu_soft_forget(struct egpu_port *port);
 void egpu_soft_gone(struct egpu_port *port);
@@ -562,6 +572,8 @@ void egpu_soft_release(struct egpu_port *port);
 void egpu_soft_free(struct egpu_port *port);
 void egpu_soft_wake(struct egpu_port *port);
 void egpu_soft_hurry(struct egpu_port *port);
+void egpu_soft_emptied(struct egpu_port *port);
+void egpu_soft_woke(struct egpu_port *port);
 void egpu_soft_off(struct egpu_port *port);
 int egpu_soft_on(struct egpu_port *port);
 void egpu_soft_listen(struct egpu_port *port);
@@ -589,8 +601,10 @@ void egpu_sleep_note(struct egpu_fn *fn);
 void egpu_sleep_begin(void);
 void egpu_sleep_end(void);
 bool egpu_sleep_asks(struct egpu_port *port);
-enum egpu_identity egpu_sleep_compare(struct egpu_port *port);
+bool egpu_is_sleeping(void);
 enum egpu_identity egpu_sleep_review(struct egpu_port *port);
+enum egpu_identity egpu_sleep_review_one(struct egpu_port *port,
+					 struct pci_dev *pdev);
 enum egpu_bit egpu_sleep_look(struct egpu_port *port);
 
 /* space.c */

@@ -49,6 +49,13 @@ bool egpu_job_is_current(struct egpu_port *port)
 	return port->job_running == port->job_seq;
 }
 
+/* Does none run, and is none to run? The port is locked. */
+bool egpu_job_is_idle(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	return port->job_want == EGPU_JOB_NONE && !port->job_active;
+}
+
 /**
  * egpu_job_again() - the job that runs ends, to be continued
  * @port: the port, not locked
@@ -160,6 +167,7 @@ static enum egpu_bit egpu_job_run(struct egpu_port *port, enum egpu_job job)
 		return egpu_job_clear(port);
 	case EGPU_JOB_RECOVERY:
 		return egpu_job_recovery(port);
+	case EGPU_JOB_SLOT:
 	case EGPU_JOB_NONE:
 		break;
 	}
@@ -178,7 +186,9 @@ static void egpu_job_finish(struct egpu_port *port, u32 seq, enum egpu_bit bit)
 	if (seq == port->job_seq && bit != EGPU_BIT_COUNT)
 		egpu_state_post(port, bit);
 	else if (test_bit(EGPU_BIT_LINK, port->pending) ||
-		 test_bit(EGPU_BIT_MANAGE, port->pending))
+		 test_bit(EGPU_BIT_MANAGE, port->pending) ||
+		 test_bit(EGPU_BIT_PRESENT, port->pending) ||
+		 egpu_soft_is_due(port))
 		egpu_state_kick(port);
 	if (port->job_want == EGPU_JOB_NONE) {
 		unpin = port->job_pinned;
@@ -210,7 +220,7 @@ void egpu_job_work(struct work_struct *work)
 		port->job_reason = EGPU_REASON_NONE;
 	}
 	scan = job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET &&
-	       !port->scanned;
+	       job != EGPU_JOB_SLOT && !port->scanned;
 	mutex_unlock(&port->lock);
 
 	if (job != EGPU_JOB_NONE && job != EGPU_JOB_TARGET)

@@ -118,6 +118,9 @@ static int egpu_manage_take(struct egpu_port *port, struct pci_dev *pdev,
 	ret = egpu_manage_may_take(port, pdev, &held);
 	if (ret)
 		return ret;
+	/* The machine may have slept: it is not what was asked for any more. */
+	if (egpu_sleep_review_one(port, pdev) != EGPU_SAME)
+		return -ENODEV;
 	if (held && !egpu_override_clear_if(pdev, EGPU_NAME))
 		return -EBUSY;
 	ret = egpu_override_claim(pdev, EGPU_DRM_NAME);

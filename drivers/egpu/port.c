@@ -470,6 +470,7 @@ static void egpu_fn_gate(struct egpu_port *port, struct egpu_fn *fn)
 		port->counters.arrivals++;
 		port->generation++;
 		port->replaced = false;
+		port->mend_tries = 0;
 	}
 	fn->generation = port->generation;
 	fn->gated = true;

@@ -107,23 +107,34 @@ static void egpu_below_save(struct egpu_pdevs *below)
 	}
 }
 
+/*
+ * Until it answers with its id. A Request Retry Status, which reads as a vendor
+ * of 1, is no answer (PCIe 6.0.1 section 2.3.2), but a device lives that gives it.
+ */
+static void egpu_below_await(struct pci_dev *pdev, u64 begun)
+{
+	u64 ms;
+	u32 id;
+
+	while (!pci_dev_is_disconnected(pdev)) {
+		pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
+		ms = div_u64(ktime_get_ns() - begun, NSEC_PER_MSEC);
+		if (PCI_POSSIBLE_ERROR(id) ? ms >= EGPU_RESET_MS :
+		    (u16)id != PCI_VENDOR_ID_PCI_SIG || ms >= EGPU_RETRY_MS)
+			return;
+		msleep(EGPU_TRYLOCK_MS);
+	}
+}
+
 /* Bridges come first: what is behind them answers afterwards. */
 static void egpu_below_restore(struct egpu_pdevs *below)
 {
-	u64 end = ktime_get_ns() + (u64)EGPU_RESET_MS * NSEC_PER_MSEC;
-	struct pci_dev *pdev;
-	u32 i, id;
+	u64 begun = ktime_get_ns();
+	u32 i;
 
 	for (i = 0; i < below->nr; i++) {
-		pdev = below->pdev[i];
-		do {
-			pci_read_config_dword(pdev, PCI_VENDOR_ID, &id);
-			if (!PCI_POSSIBLE_ERROR(id) || ktime_get_ns() >= end ||
-			    pci_dev_is_disconnected(pdev))
-				break;
-			msleep(EGPU_TRYLOCK_MS);
-		} while (true);
-		pci_restore_state(pdev);
+		egpu_below_await(below->pdev[i], begun);
+		pci_restore_state(below->pdev[i]);
 	}
 }
 
@@ -142,8 +153,13 @@ static int egpu_below_reset(struct egpu_port *port, struct egpu_pdevs *below,
 	return ret;
 }
 
+/*
+ * @arrivals: so many before the snapshot. What came since is not in it, and
+ *	nobody would save its configuration; to look at the bus again is not for
+ *	who holds device_locks.
+ */
 static int egpu_below_try(struct egpu_port *port, struct egpu_pdevs *below,
-			  bool pciehp)
+			  u32 arrivals, bool pciehp)
 {
 	int tries = EGPU_RESET_TRIES;
 	int ret;
@@ -152,7 +168,10 @@ static int egpu_below_try(struct egpu_port *port, struct egpu_pdevs *below,
 		msleep(EGPU_TRYLOCK_MS);
 	if (ret)
 		return ret;
-	ret = egpu_below_reset(port, below, pciehp);
+	if (egpu_bus_arrivals() == arrivals)
+		ret = egpu_below_reset(port, below, pciehp);
+	else
+		ret = -EAGAIN;
 	egpu_below_unlock(below, below->nr);
 	return ret;
 }
@@ -168,11 +187,12 @@ static int egpu_below_try(struct egpu_port *port, struct egpu_pdevs *below,
  * Return: 0 or
  *  * -ENODEV	there is nothing below any more, or pciehp goes
  *  * -EBUSY	a driver was bound meanwhile
- *  * -EAGAIN	others have hold of what is below
+ *  * -EAGAIN	others have hold of what is below, or something is arriving
  *  * -ENOMEM, or what the reset says
  */
 int egpu_slot_reset(struct egpu_port *port)
 {
+	u32 arrivals = egpu_bus_arrivals();
 	struct egpu_pdevs *below __free(egpu_pdevs) = egpu_slot_below(port);
 	struct device *service = egpu_service_get(port->pdev);
 	int ret = -ENODEV;
@@ -184,9 +204,9 @@ int egpu_slot_reset(struct egpu_port *port)
 	} else if (!service) {
 		/* Where pciehp was and is no more, its slot is going, too. */
 		if (READ_ONCE(port->backend) != EGPU_BACKEND_PCIEHP)
-			ret = egpu_below_try(port, below, false);
+			ret = egpu_below_try(port, below, arrivals, false);
 	} else if (egpu_service_lock(service)) {
-		ret = egpu_below_try(port, below, true);
+		ret = egpu_below_try(port, below, arrivals, true);
 		device_unlock(service);
 	}
 	put_device(service);

@@ -34,6 +34,12 @@ bool egpu_is_awake(struct pci_dev *pdev)
 	return true;
 }
 
+/* Are links not to be relied on, since the machine sleeps, or wakes up? */
+bool egpu_is_sleeping(void)
+{
+	return READ_ONCE(egpu_sleeping);
+}
+
 /* Who is it that arrived? */
 void egpu_sleep_note(struct egpu_fn *fn)
 {
@@ -90,6 +96,7 @@ void egpu_sleep_end(void)
 		id = port->id;
 		guard(mutex)(&port->lock);
 		egpu_sleep_mark(port);
+		egpu_soft_woke(port);
 		egpu_sleep_wake(port);
 	}
 }
@@ -147,38 +154,52 @@ static enum egpu_identity egpu_fn_compare(struct egpu_fn *fn)
 	return who;
 }
 
-/**
- * egpu_sleep_compare() - are the GPU's functions those that arrived?
- * @port: the port, locked
- *
+/*
  * Only who was there when the machine slept is looked at, and only while it is
  * awake: what is asleep is compared when it wakes up.
+ */
+static enum egpu_identity egpu_sleep_judge(struct egpu_port *port,
+					   struct egpu_fn *fn)
+{
+	enum egpu_identity who;
+
+	lockdep_assert_held(&port->lock);
+	if (!fn->slept_ns)
+		return EGPU_SAME;
+	who = egpu_fn_compare(fn);
+	if (who == EGPU_OTHER && !port->replaced) {
+		port->replaced = true;
+		pci_warn(fn->pdev, "egpu: replaced while the machine slept\n");
+	}
+	return who;
+}
+
+/*
+ * Are the GPU's functions those that arrived?
+ * @held: only those that are held
  *
  * Return: the worst that is true of any of them.
  */
-enum egpu_identity egpu_sleep_compare(struct egpu_port *port)
+static enum egpu_identity egpu_sleep_compare(struct egpu_port *port, bool held)
 {
-	enum egpu_identity one, worst = EGPU_SAME;
+	enum egpu_identity worst = EGPU_SAME;
 	struct egpu_fn *fn;
 
 	lockdep_assert_held(&port->lock);
-	list_for_each_entry(fn, &port->functions, node) {
-		if (!fn->gated || !fn->slept_ns)
-			continue;
-		one = egpu_fn_compare(fn);
-		if (one == EGPU_OTHER && !port->replaced) {
-			port->replaced = true;
-			pci_warn(fn->pdev,
-				 "egpu: replaced while the machine slept\n");
-		}
-		worst = max(worst, one);
-	}
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->gated && (fn->hold || !held))
+			worst = max(worst, egpu_sleep_judge(port, fn));
 	return worst;
 }
 
 /**
- * egpu_sleep_review() - the same, for a job that is about to give them away
+ * egpu_sleep_review() - who is held: those that arrived?
  * @port: the port, not locked; is woken up
+ *
+ * For a job that is about to give them away. One that is bound, and sleeps, is in
+ * nobody's way.
+ *
+ * Return: the worst that is true of any of them.
  */
 enum egpu_identity egpu_sleep_review(struct egpu_port *port)
 {
@@ -186,9 +207,30 @@ enum egpu_identity egpu_sleep_review(struct egpu_port *port)
 
 	pm_runtime_get_sync(&port->pdev->dev);
 	scoped_guard(mutex, &port->lock)
-		worst = egpu_sleep_compare(port);
+		worst = egpu_sleep_compare(port, true);
 	pm_runtime_put(&port->pdev->dev);
 	return worst;
+}
+
+/**
+ * egpu_sleep_review_one() - is this function the one that arrived?
+ * @port: its port, not locked
+ * @pdev: the function, which nobody has; is woken up
+ */
+enum egpu_identity egpu_sleep_review_one(struct egpu_port *port,
+					 struct pci_dev *pdev)
+{
+	enum egpu_identity who = EGPU_UNSEEN;
+	struct egpu_fn *fn;
+
+	pm_runtime_get_sync(&pdev->dev);
+	scoped_guard(mutex, &port->lock) {
+		fn = egpu_fn_find(port, pdev);
+		if (fn)
+			who = egpu_sleep_judge(port, fn);
+	}
+	pm_runtime_put(&pdev->dev);
+	return who;
 }
 
 /* Awake, and no answer for longer than any recovery takes. */
@@ -214,7 +256,7 @@ static bool egpu_sleep_is_over(struct egpu_port *port)
  */
 enum egpu_bit egpu_sleep_look(struct egpu_port *port)
 {
-	switch (egpu_sleep_compare(port)) {
+	switch (egpu_sleep_compare(port, false)) {
 	case EGPU_SAME:
 		break;
 	case EGPU_UNSEEN:

@@ -206,31 +206,50 @@ static int egpu_slot_remove_below(struct egpu_port *port)
 	return 0;
 }
 
+static bool egpu_has_driver(struct pci_dev *pdev)
+{
+	struct device_driver *drv = READ_ONCE(pdev->dev.driver);
+
+	return pdev->hdr_type == PCI_HEADER_TYPE_NORMAL && drv &&
+	       !egpu_bus_is_ours(drv);
+}
+
+/*
+ * Under the rescan lock, so not what a driver has: that may hang. With a bridge
+ * goes all that is behind it.
+ */
+static void egpu_remove_lost_on(struct pci_bus *bus)
+{
+	struct pci_dev *pdev, *prev;
+
+	list_for_each_entry_safe_reverse(pdev, prev, &bus->devices, bus_list) {
+		if (egpu_has_driver(pdev))
+			continue;
+		if (pci_dev_is_disconnected(pdev))
+			pci_stop_and_remove_bus_device(pdev);
+		else if (pdev->subordinate)
+			egpu_remove_lost_on(pdev->subordinate);
+	}
+}
+
 /**
  * egpu_slot_remove_lost() - remove what vanished, and only that
  * @port: the port; no driver but pciehp is bound to what vanished
  *
  * Hotplug ports in it are put to rest first: their interrupt threads may wait for
- * the lock that removal holds.
+ * the lock that removal holds. Others are left alone.
  *
  * Return: 0 or -ENOMEM.
  */
 int egpu_slot_remove_lost(struct egpu_port *port)
 {
-	struct egpu_nested *nested = egpu_slot_quiet_nested(port);
-	struct pci_dev *pdev, *prev;
-	struct pci_bus *bus;
+	struct egpu_nested *nested = egpu_slot_quiet_nested(port, true);
 
 	if (!nested)
 		return -ENOMEM;
 	pci_lock_rescan_remove();
-	bus = port->pdev->subordinate;
-	if (bus) {
-		list_for_each_entry_safe_reverse(pdev, prev, &bus->devices,
-						 bus_list)
-			if (pci_dev_is_disconnected(pdev))
-				pci_stop_and_remove_bus_device(pdev);
-	}
+	if (port->pdev->subordinate)
+		egpu_remove_lost_on(port->pdev->subordinate);
 	pci_unlock_rescan_remove();
 	egpu_slot_free_nested(nested);
 	return 0;
@@ -272,6 +291,15 @@ int egpu_slot_off(struct egpu_port *port)
 	return egpu_slot_remove_below(port);
 }
 
+/* Look again what is below. */
+void egpu_slot_rescan(struct egpu_port *port)
+{
+	pci_lock_rescan_remove();
+	if (port->pdev->subordinate)
+		pci_rescan_bus(port->pdev->subordinate);
+	pci_unlock_rescan_remove();
+}
+
 /**
  * egpu_slot_on() - switch the slot on, or look again what is there
  * @port: the port
@@ -282,7 +310,6 @@ int egpu_slot_off(struct egpu_port *port)
 int egpu_slot_on(struct egpu_port *port)
 {
 	enum egpu_backend backend = egpu_slot_backend(port);
-	struct pci_bus *bus;
 	int ret = -ENODEV;
 
 	if (backend == EGPU_BACKEND_PCIEHP) {
@@ -294,11 +321,7 @@ int egpu_slot_on(struct egpu_port *port)
 		if (ret)
 			return ret;
 	}
-	pci_lock_rescan_remove();
-	bus = port->pdev->subordinate;
-	if (bus)
-		pci_rescan_bus(bus);
-	pci_unlock_rescan_remove();
+	egpu_slot_rescan(port);
 	return egpu_slot_is_occupied(port) ? 0 : ret ?: -ENODEV;
 }
 
@@ -432,11 +455,13 @@ bool egpu_slot_dpc_triggered(struct egpu_port *port)
  * struct egpu_nested - the hotplug services that a cable port's detach unbound
  * @nr: entries
  * @max: room
+ * @lost: only of ports that vanished
  * @service: the services, from the outermost to the innermost
  */
 struct egpu_nested {
 	u32 nr;
 	u32 max;
+	bool lost;
 	struct device *service[];
 };
 
@@ -453,6 +478,8 @@ static int egpu_nested_collect(struct pci_dev *pdev, void *data)
 
 	if (nested->nr == nested->max)
 		return 1;
+	if (nested->lost && !pci_dev_is_disconnected(pdev))
+		return 0;
 	service = egpu_service_get(pdev);
 	if (service)
 		nested->service[nested->nr++] = service;
@@ -462,12 +489,13 @@ static int egpu_nested_collect(struct pci_dev *pdev, void *data)
 /**
  * egpu_slot_quiet_nested() - unbind pciehp from every hotplug port below
  * @port: the cable port; nothing below is bound to a GPU driver
+ * @lost: only from those that vanished
  *
  * Innermost first, without the rescan lock.
  *
  * Return: what to wake again on failure, or NULL without memory.
  */
-struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port)
+struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port, bool lost)
 {
 	struct egpu_nested *nested;
 	struct pci_bus *bus;
@@ -480,6 +508,7 @@ struct egpu_nested *egpu_slot_quiet_nested(struct egpu_port *port)
 	nested = kzalloc(struct_size(nested, service, max), GFP_KERNEL);
 	if (nested) {
 		nested->max = max;
+		nested->lost = lost;
 		if (bus)
 			pci_walk_bus(bus, egpu_nested_collect, nested);
 	}

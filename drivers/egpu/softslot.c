@@ -2,198 +2,24 @@
 /*
  * Soft slots: a hotplug slot of our own on a port without hotplug capability,
  * as most OCuLink and M.2 links have. Looking at Data Link Layer Link Active
- * replaces the interrupt (softwatch.c), Link Disable the power controller.
+ * replaces the interrupt (softwatch.c), Link Disable the power controller
+ * (softlink.c).
  *
  * A slot is registered by a job and deregistered by a work item of its own: a
  * writer of its power file, whom that waits for, may wait for a job.
  */
 #include <linux/bitfield.h>
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "softslot.h"
 
-#define EGPU_ACTIVE_MS		1100	/* pciehp's time for a link to come up */
-#define EGPU_ANSWER_MS		100	/* from there to the first request (6.6.1) */
-#define EGPU_ANSWER_MAX_MS	1000	/* ... and to the first answer */
+/* It holds its file's own locks alone: the freezer need not wait for it. */
+#define EGPU_WRITER_WAITS	(TASK_KILLABLE | TASK_FREEZABLE_UNSAFE)
 
 struct workqueue_struct *egpu_soft_wq;
-
-/* The slot that egpu has on a port, or NULL; it is there as long as the port. */
-static struct egpu_soft *egpu_soft_get(struct egpu_port *port)
-{
-	guard(mutex)(&port->lock);
-	return port->soft;
-}
-
-/* The link, switched on and off by jobs. */
-
-static bool egpu_soft_link_disable(struct egpu_soft *soft, bool disable)
-{
-	struct pci_dev *pdev = soft->port->pdev;
-	u16 control;
-
-	lockdep_assert_held(&soft->port->lock);
-	if (pcie_capability_read_word(pdev, PCI_EXP_LNKCTL, &control) ||
-	    control == (u16)~0)
-		return false;
-	if (!!(control & PCI_EXP_LNKCTL_LD) != disable)
-		pcie_capability_clear_and_set_word(pdev, PCI_EXP_LNKCTL,
-						   PCI_EXP_LNKCTL_LD, disable ?
-						   PCI_EXP_LNKCTL_LD : 0);
-	return true;
-}
-
-static bool egpu_soft_set_disabled(struct egpu_soft *soft, bool disabled)
-{
-	guard(mutex)(&soft->port->lock);
-	if (soft->stopped || !egpu_soft_link_disable(soft, disabled))
-		return false;
-	soft->disabled = disabled;
-	soft->present = false;
-	soft->up = false;
-	soft->fresh = false;
-	soft->down_ns = 0;
-	soft->next_ns = 0;
-	soft->wait_ms = 0;
-	egpu_soft_look_in(soft, soft->port->watch_ms);
-	return true;
-}
-
-/* Return: 1, 0, or -EIO when there is no such slot, or the port is away. */
-static int egpu_soft_has_presence(struct egpu_soft *soft)
-{
-	struct pci_dev *pdev = soft->port->pdev;
-	u16 status;
-
-	guard(mutex)(&soft->port->lock);
-	if (soft->stopped || !(pcie_caps_reg(pdev) & PCI_EXP_FLAGS_SLOT))
-		return -EIO;
-	if (pcie_capability_read_word(pdev, PCI_EXP_SLTSTA, &status) ||
-	    status == (u16)~0)
-		return -EIO;
-	return !!(status & PCI_EXP_SLTSTA_PDS);
-}
-
-static int egpu_soft_await(struct egpu_soft *soft, bool up, u32 ms)
-{
-	u64 end = ktime_get_ns() + (u64)ms * NSEC_PER_MSEC;
-	int now;
-
-	while ((now = egpu_soft_link(soft)) == !up && ktime_get_ns() < end)
-		msleep(EGPU_TRYLOCK_MS);
-	return now == up ? 0 : -ENODEV;
-}
-
-/* Any answer to the first request, a retry status too (PCIe 6.0.1 2.3.1). */
-static bool egpu_soft_answers(struct egpu_soft *soft)
-{
-	u32 id;
-
-	guard(mutex)(&soft->port->lock);
-	return soft->stopped ||
-	       (!pci_bus_read_config_dword(soft->bus, 0, PCI_VENDOR_ID, &id) &&
-		!PCI_POSSIBLE_ERROR(id));
-}
-
-/* It is found by others, or has been: the watch need not tell. */
-static void egpu_soft_is_known(struct egpu_soft *soft)
-{
-	guard(mutex)(&soft->port->lock);
-	soft->up = true;
-	soft->fresh = false;
-}
-
-/**
- * egpu_soft_off() - disable the link, so that the cable can be pulled quietly
- * @port: a port, with a soft slot or not; nothing is left below
- *
- * With the link disabled a card that is still there is seen by presence alone,
- * and only where a slot's presence tells it (PCIe 6.0.1 section 7.5.3.11). A link
- * that is down already, or cannot be disabled, is left to tell by itself.
- */
-void egpu_soft_off(struct egpu_port *port)
-{
-	struct egpu_soft *soft = egpu_soft_get(port);
-	bool present;
-
-	if (!soft || egpu_soft_await(soft, true, EGPU_CONFIRM_MS) ||
-	    !egpu_soft_set_disabled(soft, true))
-		return;
-	if (egpu_soft_await(soft, false, EGPU_CONFIRM_MS)) {
-		egpu_soft_set_disabled(soft, false);
-		egpu_soft_is_known(soft);
-		return;
-	}
-	msleep(EGPU_CONFIRM_MS);
-	present = egpu_soft_has_presence(soft) > 0;
-	guard(mutex)(&port->lock);
-	soft->present = present;
-}
-
-/**
- * egpu_soft_listen() - enable the link, and take what comes
- * @port: a port, with a soft slot or not
- */
-void egpu_soft_listen(struct egpu_port *port)
-{
-	struct egpu_soft *soft = egpu_soft_get(port);
-
-	if (soft)
-		egpu_soft_set_disabled(soft, false);
-}
-
-/**
- * egpu_soft_on() - enable the link, and wait until what is there can be asked
- * @port: a port with a soft slot
- *
- * Return: 0, or -ENODEV when no link comes up; it stays enabled.
- */
-int egpu_soft_on(struct egpu_port *port)
-{
-	struct egpu_soft *soft = egpu_soft_get(port);
-	u64 end;
-	int ret;
-
-	if (!soft || !egpu_soft_set_disabled(soft, false))
-		return -ENODEV;
-	ret = egpu_soft_await(soft, true, EGPU_ACTIVE_MS);
-	if (ret)
-		return ret;
-	msleep(EGPU_ANSWER_MS);
-	end = ktime_get_ns() + (u64)EGPU_ANSWER_MAX_MS * NSEC_PER_MSEC;
-	while (!egpu_soft_answers(soft) && ktime_get_ns() < end)
-		msleep(EGPU_TRYLOCK_MS);
-	egpu_soft_is_known(soft);
-	return 0;
-}
-
-/**
- * egpu_soft_presence() - is a card there?
- * @port: a port with a soft slot
- *
- * Return: 1, 0, -EIO when the port does not answer. What cannot be told counts
- * as there: it was when the link was disabled.
- */
-int egpu_soft_presence(struct egpu_port *port)
-{
-	struct egpu_soft *soft = egpu_soft_get(port);
-	bool disabled, present;
-
-	if (!soft)
-		return -EIO;
-	scoped_guard(mutex, &port->lock) {
-		disabled = soft->disabled;
-		present = soft->present;
-	}
-	if (!disabled)
-		return egpu_soft_link(soft);
-	return present ? egpu_soft_has_presence(soft) : 1;
-}
 
 /* The slot's operations: the same as ATTACH and DETACH. */
 
@@ -256,7 +82,8 @@ static int egpu_soft_operate(struct hotplug_slot *slot, u32 kind)
 	id = egpu_soft_transact(soft, kind);
 	if (id < 0)
 		return (int)id;
-	if (wait_event_killable(soft->wait, egpu_soft_is_over(soft, id)))
+	if (wait_event_state(soft->wait, egpu_soft_is_over(soft, id),
+			     EGPU_WRITER_WAITS))
 		return -EINTR;
 	return egpu_soft_result(soft, id);
 }
@@ -290,8 +117,8 @@ static int egpu_soft_get_adapter(struct hotplug_slot *slot, u8 *value)
 
 static void egpu_soft_pause(struct egpu_soft *soft, bool pause)
 {
+	egpu_soft_quiet(soft, pause);
 	guard(mutex)(&soft->port->lock);
-	soft->pauses += pause ? 1 : -1;
 	egpu_soft_excuse(soft);
 }
 
@@ -333,25 +160,44 @@ void egpu_soft_hurry(struct egpu_port *port)
 		egpu_soft_look_in(port->soft, 0);
 }
 
+/* The machine slept: links train again. The port is locked. */
+void egpu_soft_woke(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	if (port->soft)
+		egpu_soft_excuse(port->soft);
+}
+
 /* Its beginning and its end. */
 
-static void egpu_soft_drop(struct egpu_port *port, struct egpu_soft *soft)
+static void egpu_soft_drop(struct egpu_port *port, struct pci_bus *bus)
 {
 	pm_runtime_put(&port->pdev->dev);
-	put_device(&soft->bus->dev);
+	put_device(&bus->dev);
 	egpu_port_put(port);
 }
 
 static void egpu_soft_deregister(struct egpu_soft *soft)
 {
 	struct egpu_port *port = soft->port;
+	struct pci_bus *bus = soft->bus;
+	bool vacant;
 
 	cancel_delayed_work_sync(&soft->watch);
+	/* Link Disable goes back to what it was, but under nobody's feet. */
+	vacant = egpu_soft_is_vacant(soft);
 	scoped_guard(mutex, &port->lock)
 		if (!soft->gone)
-			egpu_soft_link_disable(soft, soft->found_disabled);
+			egpu_soft_link_disable(soft, soft->found_disabled &&
+					       vacant);
 	pci_hp_deregister(&soft->slot);
-	egpu_soft_drop(port, soft);
+	scoped_guard(mutex, &port->lock) {
+		soft->ending = false;
+		/* Asked for again meanwhile? */
+		if (egpu_soft_is_due(port))
+			egpu_state_kick(port);
+	}
+	egpu_soft_drop(port, bus);
 }
 
 static void egpu_soft_end(struct work_struct *work)
@@ -364,10 +210,8 @@ static struct egpu_soft *egpu_soft_memory(struct egpu_port *port)
 {
 	struct egpu_soft *soft = port->soft_memory;
 
-	if (soft) {
-		flush_work(&soft->end);
+	if (soft)
 		return soft;
-	}
 	soft = kzalloc(sizeof(*soft), GFP_KERNEL);
 	if (!soft)
 		return NULL;
@@ -442,15 +286,18 @@ static void egpu_soft_start(struct egpu_soft *soft)
 	soft->found_disabled = control != (u16)~0 &&
 			       control & PCI_EXP_LNKCTL_LD;
 	soft->disabled = false;
+	soft->listen = false;
 	soft->present = false;
 	soft->up = status != (u16)~0 && status & PCI_EXP_LNKSTA_DLLLA;
 	soft->fresh = soft->up;
 	soft->down_ns = 0;
 	soft->next_ns = 0;
 	soft->wait_ms = 0;
+	soft->lost_ms = 0;
 	egpu_soft_link_disable(soft, false);
 	port->soft = soft;
-	port->step_error = 0;
+	if (port->state != EGPU_STATE_FAULT)
+		port->step_error = 0;
 	port->backend = EGPU_BACKEND_SOFT;
 	strscpy(port->slot_name, hotplug_slot_name(&soft->slot),
 		sizeof(port->slot_name));
@@ -469,19 +316,54 @@ static void egpu_soft_failed(struct egpu_port *port, int ret)
 	egpu_event_send(port, &event);
 }
 
-/* Return: 0 when the bus below has a reference, and the port is awake. */
-static int egpu_soft_hold(struct egpu_port *port, struct egpu_soft *soft)
+/* Return: the bus below with a reference, and the port is awake; or NULL. */
+static struct pci_bus *egpu_soft_hold(struct egpu_port *port)
 {
+	struct pci_bus *bus;
+
 	pci_lock_rescan_remove();
-	soft->bus = port->pdev->subordinate;
-	if (soft->bus)
-		get_device(&soft->bus->dev);
+	bus = port->pdev->subordinate;
+	if (bus)
+		get_device(&bus->dev);
 	pci_unlock_rescan_remove();
-	if (!soft->bus)
-		return -ENODEV;
+	if (!bus)
+		return NULL;
 	egpu_port_get(port);
 	pm_runtime_get_sync(&port->pdev->dev);
-	return 0;
+	return bus;
+}
+
+/* Return: 0 when the slot is registered; nobody knows of it yet. */
+static int egpu_soft_prepare(struct egpu_port *port)
+{
+	struct egpu_soft *soft = egpu_soft_memory(port);
+	struct pci_bus *bus;
+	int ret;
+
+	if (!soft)
+		return -ENOMEM;
+	bus = egpu_soft_hold(port);
+	if (!bus)
+		return -ENODEV;
+	soft->bus = bus;
+	ret = egpu_soft_register(port, soft);
+	if (ret)
+		egpu_soft_drop(port, bus);
+	return ret;
+}
+
+/**
+ * egpu_soft_is_due() - is a slot to be taken that is not yet?
+ * @port: the port, locked
+ *
+ * Not before the one that it had has ended; that asks again.
+ */
+bool egpu_soft_is_due(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	return port->soft_wanted && !port->soft && port->tracked &&
+	       !port->removed && !egpu_state_is_stopping() &&
+	       !(port->soft_memory && port->soft_memory->ending);
 }
 
 /**
@@ -493,32 +375,30 @@ static int egpu_soft_hold(struct egpu_port *port, struct egpu_soft *soft)
 void egpu_soft_begin(struct egpu_port *port)
 {
 	struct egpu_soft *soft;
-	bool started = false;
+	bool due;
 	int ret;
 
-	if (!READ_ONCE(port->soft_wanted) || READ_ONCE(port->soft))
+	scoped_guard(mutex, &port->lock)
+		due = egpu_soft_is_due(port);
+	if (!due)
 		return;
-	soft = egpu_soft_memory(port);
-	ret = soft ? egpu_soft_hold(port, soft) : -ENOMEM;
-	if (!ret) {
-		ret = egpu_soft_register(port, soft);
-		if (ret)
-			egpu_soft_drop(port, soft);
-	}
+	ret = egpu_soft_prepare(port);
 	if (ret) {
 		egpu_soft_failed(port, ret);
 		return;
 	}
+	soft = port->soft_memory;
 	scoped_guard(mutex, &port->lock) {
 		/* Forgotten, or gone, meanwhile? */
-		started = port->tracked && port->soft_wanted &&
-			  !port->removed && !egpu_state_is_stopping();
-		if (started)
+		due = egpu_soft_is_due(port);
+		if (due) {
 			egpu_soft_start(soft);
-		else
+		} else {
 			soft->gone = true;
+			soft->ending = true;
+		}
 	}
-	if (!started)
+	if (!due)
 		egpu_soft_deregister(soft);
 }
 
@@ -535,6 +415,7 @@ static struct egpu_soft *egpu_soft_take(struct egpu_port *port, bool gone)
 	if (!soft)
 		return NULL;
 	soft->stopped = true;
+	soft->ending = true;
 	port->backend = EGPU_BACKEND_NONE;
 	port->slot_name[0] = '\0';
 	wake_up_all(&soft->wait);

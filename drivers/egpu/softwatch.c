@@ -12,8 +12,7 @@
 #define EGPU_EXCUSED_MS		5000	/* down so long, in a reset or recovery */
 #define EGPU_GRACE_MS		1000	/* to train after one of them */
 #define EGPU_ANEW_MS		1000	/* LOST for so long, and it is there */
-#define EGPU_BACKOFF_MIN_MS	500	/* between two looks for what ... */
-#define EGPU_BACKOFF_MAX_MS	60000	/* ... does not answer */
+#define EGPU_LOST_MAX_MS	2000	/* between two looks at what is lost */
 
 static u64 egpu_ms(u32 ms)
 {
@@ -30,33 +29,68 @@ void egpu_soft_look_in(struct egpu_soft *soft, u32 ms)
 
 /* What lies below, as the kernel knows it. */
 
-enum egpu_below {
-	EGPU_BELOW_NOTHING,
-	EGPU_BELOW_LOST,
-	EGPU_BELOW_DEVICE,
-	EGPU_BELOW_RESETTING,	/* or being recovered */
+enum egpu_life {
+	EGPU_LIFE_NONE,
+	EGPU_LIFE_LOST,
+	EGPU_LIFE_DEVICE,
+	EGPU_LIFE_FROZEN,	/* being recovered; or its driver cannot be */
+	EGPU_LIFE_RESETTING,
 };
+
+/**
+ * struct egpu_below - what lies below a port
+ * @life: the liveliest of it
+ * @used: a driver has some of it, or is about to; ours, which holds, has not
+ */
+struct egpu_below {
+	enum egpu_life life;
+	bool used;
+};
+
+/* What becomes of what lies below. */
+enum egpu_verdict {
+	EGPU_STAYS,
+	EGPU_IS_GONE,
+	EGPU_COMES_ANEW,	/* nobody uses it */
+	EGPU_GPU_COMES_ANEW,	/* others are used */
+};
+
+static bool egpu_soft_is_used(struct pci_dev *pdev)
+{
+	struct device_driver *drv = READ_ONCE(pdev->dev.driver);
+
+	return pdev->hdr_type == PCI_HEADER_TYPE_NORMAL && drv &&
+	       !egpu_bus_is_ours(drv);
+}
 
 static int egpu_soft_below_one(struct pci_dev *pdev, void *data)
 {
 	pci_channel_state_t state = READ_ONCE(pdev->error_state);
-	enum egpu_below *below = data;
+	enum egpu_life life = EGPU_LIFE_DEVICE;
+	struct egpu_below *below = data;
 
-	if (state == pci_channel_io_frozen || pdev->block_cfg_access)
-		*below = EGPU_BELOW_RESETTING;
+	if (pdev->block_cfg_access)
+		life = EGPU_LIFE_RESETTING;
+	else if (state == pci_channel_io_frozen)
+		life = EGPU_LIFE_FROZEN;
 	else if (state == pci_channel_io_perm_failure)
-		*below = max(*below, EGPU_BELOW_LOST);
-	else
-		*below = max(*below, EGPU_BELOW_DEVICE);
-	return *below == EGPU_BELOW_RESETTING;
+		life = EGPU_LIFE_LOST;
+	below->life = max(below->life, life);
+	below->used |= egpu_soft_is_used(pdev);
+	return 0;
 }
 
-static enum egpu_below egpu_soft_below(struct egpu_soft *soft)
+static struct egpu_below egpu_soft_below(struct egpu_soft *soft)
 {
-	enum egpu_below below = EGPU_BELOW_NOTHING;
+	struct egpu_below below = { .life = EGPU_LIFE_NONE };
 
 	pci_walk_bus(soft->bus, egpu_soft_below_one, &below);
 	return below;
+}
+
+bool egpu_soft_is_vacant(struct egpu_soft *soft)
+{
+	return egpu_soft_below(soft).life == EGPU_LIFE_NONE;
 }
 
 /* As pciehp does: nobody waits for an answer any more. */
@@ -64,6 +98,21 @@ static int egpu_soft_mark(struct pci_dev *pdev, void *data)
 {
 	xchg(&pdev->error_state, pci_channel_io_perm_failure);
 	return 0;
+}
+
+static int egpu_soft_mark_unused(struct pci_dev *pdev, void *data)
+{
+	return egpu_soft_is_used(pdev) ? 0 : egpu_soft_mark(pdev, data);
+}
+
+static void egpu_soft_mark_gpu(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	guard(mutex)(&port->lock);
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->gated)
+			egpu_soft_mark(fn->pdev, NULL);
 }
 
 /**
@@ -105,7 +154,10 @@ void egpu_soft_excuse(struct egpu_soft *soft)
 	soft->grace_ns = ktime_get_ns() + egpu_ms(EGPU_GRACE_MS);
 }
 
-/* What was reset by that, or replaced, has to be looked at. */
+/*
+ * What was reset by that, or replaced, has to be looked at: now where it is in
+ * use, else before it is given to anybody.
+ */
 static void egpu_soft_bounced(struct egpu_port *port)
 {
 	struct egpu_fn *fn;
@@ -118,23 +170,37 @@ static void egpu_soft_bounced(struct egpu_port *port)
 		/* Another one may be there: in doubt as after sleep. */
 		fn->slept_ns = fn->frozen_since;
 	}
-	egpu_state_post(port, EGPU_BIT_TICK);
+	/* The timer of other states means something else. */
+	if (port->state == EGPU_STATE_READY || port->state == EGPU_STATE_FAULT)
+		egpu_state_post(port, EGPU_BIT_TICK);
 }
 
 /*
- * Nobody uses it, and nobody asked for that reset: it may as well come anew. Or
- * it was taken for lost while the link bounced, and is there.
+ * The GPU was taken for lost while the link bounced, and is there: whatever else
+ * is below stays when it is used. Whom its driver left frozen is no better off.
  */
-static bool egpu_soft_comes_anew(struct egpu_soft *soft)
+static enum egpu_verdict egpu_soft_judge_lost(struct egpu_soft *soft,
+					      struct egpu_below below)
 {
-	struct egpu_port *port = soft->port;
-	u64 now = ktime_get_ns();
+	if (below.life > EGPU_LIFE_FROZEN ||
+	    ktime_get_ns() - soft->port->since_ns < egpu_ms(EGPU_ANEW_MS))
+		return EGPU_STAYS;
+	return below.used ? EGPU_GPU_COMES_ANEW : EGPU_COMES_ANEW;
+}
 
-	if (port->state == EGPU_STATE_LOST)
-		return now - port->since_ns >= egpu_ms(EGPU_ANEW_MS);
-	return soft->down_ns && now >= soft->grace_ns &&
-	       (port->state == EGPU_STATE_HELD ||
-		port->state == EGPU_STATE_QUARANTINED);
+/* Nobody uses it, and nobody asked for that reset: it may as well come anew. */
+static enum egpu_verdict egpu_soft_judge_alive(struct egpu_soft *soft,
+					       struct egpu_below below)
+{
+	enum egpu_state state = soft->port->state;
+
+	if (state == EGPU_STATE_LOST)
+		return egpu_soft_judge_lost(soft, below);
+	if (below.life != EGPU_LIFE_DEVICE || below.used || !soft->down_ns ||
+	    ktime_get_ns() < soft->grace_ns)
+		return EGPU_STAYS;
+	return state == EGPU_STATE_HELD || state == EGPU_STATE_QUARANTINED ?
+	       EGPU_COMES_ANEW : EGPU_STAYS;
 }
 
 /* Each time nothing answers the next look for it comes later. */
@@ -147,17 +213,23 @@ static void egpu_soft_look_for(struct egpu_soft *soft)
 	soft->wait_ms = clamp(2 * soft->wait_ms, EGPU_BACKOFF_MIN_MS,
 			      EGPU_BACKOFF_MAX_MS);
 	soft->next_ns = now + egpu_ms(soft->wait_ms);
-	soft->fresh = false;
 	egpu_state_post(soft->port, EGPU_BIT_PRESENT);
 }
 
-/* Return: true when what was there has to go. */
-static bool egpu_soft_seen_up(struct egpu_soft *soft, enum egpu_below below)
+static enum egpu_verdict egpu_soft_seen_up(struct egpu_soft *soft,
+					   struct egpu_below below)
 {
-	if (below == EGPU_BELOW_DEVICE && egpu_soft_comes_anew(soft)) {
+	enum egpu_verdict verdict = EGPU_STAYS;
+
+	if (below.life == EGPU_LIFE_LOST)
+		verdict = EGPU_IS_GONE;
+	else if (below.life >= EGPU_LIFE_DEVICE)
+		verdict = egpu_soft_judge_alive(soft, below);
+	if (verdict != EGPU_STAYS) {
+		/* Looked for once it is cleared away. */
 		soft->up = false;
 		soft->down_ns = 0;
-		return true;
+		return verdict;
 	}
 	if (!soft->up)
 		soft->fresh = true;
@@ -165,61 +237,74 @@ static bool egpu_soft_seen_up(struct egpu_soft *soft, enum egpu_below below)
 		egpu_soft_bounced(soft->port);
 	soft->up = true;
 	soft->down_ns = 0;
-	if (below >= EGPU_BELOW_DEVICE) {
+	if (below.life != EGPU_LIFE_NONE) {
 		soft->fresh = false;
 		soft->next_ns = 0;
 		soft->wait_ms = 0;
-	} else if (soft->fresh && below == EGPU_BELOW_NOTHING) {
+	} else if (soft->fresh) {
 		egpu_soft_look_for(soft);
 	}
-	return below == EGPU_BELOW_LOST;
+	return EGPU_STAYS;
 }
 
-/* Return: true when it is confirmed that what was there is gone. */
-static bool egpu_soft_seen_down(struct egpu_soft *soft, enum egpu_below below)
+static enum egpu_verdict egpu_soft_seen_down(struct egpu_soft *soft,
+					     struct egpu_below below)
 {
 	u64 now = ktime_get_ns();
 
-	if (below == EGPU_BELOW_NOTHING || below == EGPU_BELOW_LOST) {
+	if (below.life <= EGPU_LIFE_LOST) {
 		soft->up = false;
 		soft->fresh = false;
 		soft->down_ns = 0;
-		return below == EGPU_BELOW_LOST;
+		return below.life == EGPU_LIFE_LOST ? EGPU_IS_GONE : EGPU_STAYS;
 	}
-	if (below == EGPU_BELOW_RESETTING || egpu_soft_is_reset(soft))
+	if (below.life >= EGPU_LIFE_FROZEN || egpu_is_sleeping() ||
+	    egpu_soft_is_reset(soft))
 		egpu_soft_excuse(soft);
 	soft->up = true;
 	if (!soft->down_ns) {
 		soft->down_ns = now;
-		return false;
+		return EGPU_STAYS;
 	}
 	if (now < soft->grace_ns &&
 	    now - soft->down_ns < egpu_ms(EGPU_EXCUSED_MS))
-		return false;
+		return EGPU_STAYS;
 	soft->up = false;
 	soft->down_ns = 0;
-	return true;
+	return EGPU_IS_GONE;
 }
 
 /*
- * Where the link is down and should not be, and where something is to be cleared
- * away, the next look comes soon.
+ * Where the link is down and should not be the next look comes soon. What is to
+ * be cleared away is told again ever more rarely: a driver may hang in it.
  */
-static bool egpu_soft_judge(struct egpu_soft *soft, int link,
-			    enum egpu_below below)
+static u32 egpu_soft_next_ms(struct egpu_soft *soft, enum egpu_verdict verdict)
 {
-	bool lost = false;
+	if (verdict == EGPU_STAYS)
+		soft->lost_ms = 0;
+	else
+		soft->lost_ms = clamp(2 * soft->lost_ms, EGPU_CONFIRM_MS,
+				      EGPU_LOST_MAX_MS);
+	if (verdict != EGPU_STAYS)
+		return soft->lost_ms;
+	return soft->down_ns || soft->pauses ? EGPU_CONFIRM_MS :
+					       soft->port->watch_ms;
+}
+
+static enum egpu_verdict egpu_soft_judge(struct egpu_soft *soft, int link,
+					 struct egpu_below below)
+{
+	enum egpu_verdict verdict = EGPU_STAYS;
 
 	guard(mutex)(&soft->port->lock);
 	if (soft->stopped || soft->disabled)
-		return false;
+		return EGPU_STAYS;
 	if (!soft->pauses && link > 0)
-		lost = egpu_soft_seen_up(soft, below);
+		verdict = egpu_soft_seen_up(soft, below);
 	else if (!soft->pauses && !link)
-		lost = egpu_soft_seen_down(soft, below);
-	egpu_soft_look_in(soft, lost || soft->down_ns || soft->pauses ?
-			  EGPU_CONFIRM_MS : soft->port->watch_ms);
-	return lost;
+		verdict = egpu_soft_seen_down(soft, below);
+	egpu_soft_look_in(soft, egpu_soft_next_ms(soft, verdict));
+	return verdict;
 }
 
 /* What is below is walked without the port's lock: that list's comes first. */
@@ -227,16 +312,27 @@ void egpu_soft_watch(struct work_struct *work)
 {
 	struct egpu_soft *soft = container_of(to_delayed_work(work),
 					      struct egpu_soft, watch);
-	enum egpu_below below;
+	struct egpu_below below;
 	int link;
 
+	scoped_guard(mutex, &soft->port->lock)
+		egpu_soft_heed(soft);
 	if (READ_ONCE(soft->disabled))
 		return;
 	link = egpu_soft_link(soft);
 	below = egpu_soft_below(soft);
-	if (!egpu_soft_judge(soft, link, below))
+	switch (egpu_soft_judge(soft, link, below)) {
+	case EGPU_STAYS:
 		return;
-	if (below != EGPU_BELOW_LOST)
+	case EGPU_IS_GONE:
 		pci_walk_bus(soft->bus, egpu_soft_mark, NULL);
+		break;
+	case EGPU_COMES_ANEW:
+		pci_walk_bus(soft->bus, egpu_soft_mark_unused, NULL);
+		break;
+	case EGPU_GPU_COMES_ANEW:
+		egpu_soft_mark_gpu(soft->port);
+		break;
+	}
 	egpu_state_post(soft->port, EGPU_BIT_DOWN);
 }

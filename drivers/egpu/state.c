@@ -112,6 +112,8 @@ static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 		egpu_timer_set(port, &port->tick, EGPU_PRESENCE_MS);
 	if (cell->next == from)
 		return;
+	if (cell->next == EGPU_STATE_EMPTY)
+		egpu_soft_emptied(port);
 	port->state = cell->next;
 	port->since_ns = ktime_get_ns();
 	egpu_event_state(port, from, cell->next);
@@ -138,6 +140,17 @@ static bool egpu_state_has_lost(struct egpu_port *port)
 	return false;
 }
 
+/* Some of the GPU is there, and does not wait for being removed. */
+static bool egpu_state_has_alive(struct egpu_port *port)
+{
+	struct egpu_fn *fn;
+
+	list_for_each_entry(fn, &port->functions, node)
+		if (fn->gated && !pci_dev_is_disconnected(fn->pdev))
+			return true;
+	return false;
+}
+
 /*
  * A bit tells what was; the record of functions tells what is. An arrival is
  * old news when all have gone since, that all were bound also when others came
@@ -148,7 +161,7 @@ static bool egpu_state_is_stale(struct egpu_port *port, enum egpu_bit bit)
 {
 	if (bit == EGPU_BIT_ARRIVED)
 		return port->nr_gated == 0 ||
-		       (port->soft && egpu_state_has_lost(port));
+		       (port->soft && !egpu_state_has_alive(port));
 	if (bit == EGPU_BIT_ADOPT || bit == EGPU_BIT_ADMITTED)
 		return port->nr_gated == 0 || egpu_state_holds(port);
 	if (bit == EGPU_BIT_PRESENT)
@@ -171,8 +184,9 @@ static bool egpu_state_waits(struct egpu_port *port, enum egpu_bit bit)
 	if (bit == EGPU_BIT_RELEASE && port->state == EGPU_STATE_DETACHING)
 		return !port->parked;
 	/* A job that runs has its say first; its end asks again. */
-	if (bit == EGPU_BIT_LINK || bit == EGPU_BIT_MANAGE)
-		return port->job_want != EGPU_JOB_NONE || port->job_active;
+	if (bit == EGPU_BIT_LINK || bit == EGPU_BIT_MANAGE ||
+	    bit == EGPU_BIT_PRESENT)
+		return !egpu_job_is_idle(port);
 	return bit == EGPU_BIT_FORGET && egpu_state_holds(port) &&
 	       (port->state == EGPU_STATE_EMPTY ||
 		port->state == EGPU_STATE_READY ||
@@ -203,6 +217,9 @@ static void egpu_state_work(struct work_struct *work)
 	mutex_lock(&port->lock);
 	while (egpu_state_step(port))
 		;
+	/* Whatever the state: each job takes it, so one that does no more. */
+	if (egpu_soft_is_due(port) && egpu_job_is_idle(port))
+		egpu_job_start(port, EGPU_JOB_SLOT);
 	mutex_unlock(&port->lock);
 	egpu_port_put(port);
 }

@@ -15,6 +15,8 @@ setup() {
 		sim_gpu f/p/gpu serial=1
 		sim_gpu f/p/twin serial=2
 		sim_gpu f/p/other preset=accelerator serial=3
+		sim_gpu f/p/pair serial=4
+		sim_gpu f/p/pair/function1
 		sim_live f
 		eg quarantine f/p 0 0
 	fi
@@ -32,7 +34,7 @@ teardown() {
 	eg policy f/p auto
 	eg quarantine f/p 0 0
 	eg reset f/p
-	for d in gpu twin other; do sim_set "f/p/$d" sleep=same present=0; done
+	for d in gpu twin other pair; do sim_set "f/p/$d" sleep=same present=0; done
 	await f/p EMPTY 20
 }
 
@@ -174,6 +176,17 @@ held_attach() {
 	is "$(get f/p generation)" $((was + 1))
 }
 
+prove -t 60 held_manage "held: to manage it right after sleep is not to manage the new one"
+held_manage() {
+	held
+	note
+	sim_set f/p/gpu sleep twin
+	sleeps freeze
+	exits 1 egpu_dma manage "$(sim_addr f/p/gpu)" 64
+	noticed HELD/manual twin 0xe600
+	unheard "bound.*egpu-dma"
+}
+
 prove -t 60 held_unload "held: to unload egpu after sleep gives nobody the old one"
 held_unload() {
 	held
@@ -214,6 +227,29 @@ quarantined() {
 	eg quarantine f/p 0 0
 	noticed READY other 0xe601
 	wait_for 10 sim_bound f/p/other
+}
+
+prove -t 90 dozing_beside "one function sleeps, another comes after sleep: that is given to its driver"
+dozing_beside() {
+	local gpu beside losses
+	sim_pull f/p/gpu
+	await f/p EMPTY
+	echo Y > /sys/module/egpu_sim_drm/parameters/runtime_pm
+	sim_put f/p/pair
+	await f/p READY
+	gpu=$PCI/$(sim_addr f/p/pair)
+	losses=$(get f/p losses)
+	beside=$PCI/$(sim_addr f/p/pair/function1)
+	echo auto > "$gpu/power/control"
+	wait_for 5 grep -q suspended "$gpu/power/runtime_status"
+	sleeps freeze
+	wait_for 5 grep -q suspended "$gpu/power/runtime_status"
+	echo 1 > "$beside/remove"
+	echo 1 > "$PCI/$(sim_addr f/p)/rescan"
+	wait_for 10 sim_bound f/p/pair/function1
+	await f/p READY
+	is "$(get f/p losses)" "$losses"
+	grep -q suspended "$gpu/power/runtime_status"
 }
 
 prove -t 90 dozing "a GPU that slept before is not woken up, and compared when it wakes"

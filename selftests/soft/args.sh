@@ -103,6 +103,49 @@ twice() {
 	again f/p
 	soft f/p
 	is "$(get f/p state) $(counted f/p)" "READY 0 0"
+	# Nor is anything checked again.
+	eg policy f/p manual
+	sim_yank f/p/gpu
+	sim_put f/p/gpu
+	await f/p HELD/manual
+	listen f/p
+	soft f/p
+	intervals 4
+	is "$(states)" ""
+	unheard "HELD"
+}
+
+prove late "SOFT takes the slot of a port that is LOST, too, and its GPU comes anew"
+late() {
+	sim_fabric f
+	port f/p
+	sim_set f/p/gpu present 1
+	sim_live f
+	wait_for 10 sim_bound f/p/gpu
+	eg track f/p
+	await f/p READY/adopted
+	lose f/p f/p/gpu
+	soft f/p
+	await f/p READY
+	wait_for 5 sim_bound f/p/gpu
+	is "$(get f/p losses)" 1
+}
+
+prove tool "egpuctl takes a slot, and keeps that and its interval"
+tool() {
+	sim_fabric f
+	port f/p
+	sim_live f
+	export EGPU_CONFIG_DIR=$KTAP_TMP/config
+	mkdir "$EGPU_CONFIG_DIR"
+	exits 0 egpuctl track "$(sim_addr f/p)" --soft --watch 100ms --save
+	like "$out" "with a soft slot"
+	is "$(get f/p backend) $(get f/p watch_ms)" "soft 100"
+	like "$(cat "$EGPU_CONFIG_DIR"/*)" "track *= *yes"
+	like "$(cat "$EGPU_CONFIG_DIR"/*)" "soft *= *yes"
+	like "$(cat "$EGPU_CONFIG_DIR"/*)" "watch *= *100ms"
+	exits 2 egpuctl track "$(sim_addr f/p)" --soft --watch 1ms
+	again f/p
 }
 
 prove anew "forgotten and tracked again, in one breath and in another"

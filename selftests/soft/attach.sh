@@ -11,6 +11,8 @@ setup() {
 }
 
 teardown() {
+	local step=$TRACE/events/egpu/egpu_step/enable
+	[ ! -e "$step" ] || echo 0 > "$step"
 	clear
 	[ -e /sys/module/egpu ] || modprobe egpu
 	[ ! -e /sys/module/egpu_test_slot ] || rmmod egpu_test_slot
@@ -166,6 +168,37 @@ slow_link() {
 	sim_set f/p/gpu link_up_try 5
 	sim_put f/p/gpu
 	await f/p READY
+	is "$(get f/p losses)" 0
+}
+
+# looks: when it was looked for something, in ms, as the trace tells
+looks() {
+	awk '/egpu_step: .* step=9$/ { for (i = 1; i <= NF; i++)
+		if ($i ~ /^[0-9]+\.[0-9]+:$/) printf "%d ", $i * 1000 }' \
+		"$TRACE/trace"
+}
+
+looked() {
+	[ "$(looks | wc -w)" -ge "$1" ]
+}
+
+prove -t 60 silent "a link behind which nothing answers: looked for ever more rarely, and found"
+silent() {
+	local at
+	one
+	sim_set f/p/fault kind=ones scope=below count=0 at=1 armed=1
+	echo > "$TRACE/trace"
+	echo mono > "$TRACE/trace_clock"
+	echo 1 > "$TRACE/events/egpu/egpu_step/enable"
+	echo 1 > "$TRACE/tracing_on"
+	sim_put f/p/gpu
+	wait_for 20 looked 4
+	sim_set f/p/fault armed=0
+	await f/p READY 20
+	echo 0 > "$TRACE/events/egpu/egpu_step/enable"
+	read -ra at < <(looks) || :
+	tell "looked for at ${at[*]} ms"
+	[ $((at[3] - at[2] - at[1] + at[0])) -ge 1000 ]
 	is "$(get f/p losses)" 0
 }
 

@@ -66,6 +66,39 @@ nothing_back() {
 	again f/p
 }
 
+prove stranger "detached, and another brings something else: EMPTY, and the link listens"
+stranger() {
+	ready_one
+	sim_gpu f/p/other preset=plain
+	result "^OK DETACHED" eg detach f/p
+	sim_pull f/p/gpu
+	sim_put f/p/other
+	sim_reg f/p CAP_EXP+10.w=0:10
+	sim_expect f/p link "L0 *"
+	echo 1 > "$PCI/$(sim_addr f/p)/rescan"
+	await f/p EMPTY
+	sim_yank f/p/other
+	again f/p
+}
+
+prove bounce "a bounce while a driver hangs in remove(): unbound once, DETACHED"
+bounce() {
+	ready_one
+	eg watch f/p 20
+	sim_set f/p/gpu/driver hang remove
+	listen f/p
+	start eg detach f/p
+	wait_for 5 hangs remove
+	sim_set f/p/gpu flap "120000 1 link"
+	sim_expect f/p stat:downs 1
+	sim_expect f/p link "L0 *"
+	intervals 6
+	sim_free
+	finish "^OK DETACHED"
+	is "$(grep -c " step .*hold" "$KTAP_TMP/events")" 1
+	is "$(disabled f/p)" 16
+}
+
 prove presence "a slot that tells presence: pulled ends DETACHED, the next is found"
 presence() {
 	ready_one slot=1

@@ -85,6 +85,28 @@ any_time() {
 	done
 }
 
+prove was_disabled "Link Disable that was found is put back, but under no GPU"
+was_disabled() {
+	sim_fabric f
+	port f/p
+	port f/q
+	sim_live f
+	sim_reg f/p CAP_EXP+10.w=10:10
+	sim_reg f/q CAP_EXP+10.w=10:10
+	soft f/p
+	soft f/q
+	again f/p
+	eg forget f/p
+	eg forget f/q
+	not_soft f/p
+	not_soft f/q
+	wait_for 5 not sim_slot f/p
+	wait_for 5 not sim_slot f/q
+	is "$(disabled f/p) $(disabled f/q)" "0 16"
+	sim_expect f/p link "L0 *"
+	sim_bound f/p/gpu
+}
+
 # port_goes: the port is removed by sysfs; a rescan brings it back, untracked
 port_goes() {
 	local port

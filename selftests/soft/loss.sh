@@ -216,6 +216,54 @@ bounce_held() {
 	configured
 }
 
+prove -t 60 bounce_shared "one function is held, another is used, by a bounce: nothing is torn down"
+bounce_shared() {
+	local used since
+	sim_fabric f
+	port f/p
+	sim_gpu f/p/gpu/function1
+	sim_live f
+	soft f/p 20
+	eg policy f/p manual
+	sim_put f/p/gpu
+	await f/p HELD/manual
+	used=$(sim_addr f/p/gpu/function1)
+	echo egpu_sim_drm > "$PCI/$used/driver_override"
+	echo "$used" > "$PCI/$used/driver/unbind"
+	echo "$used" > /sys/bus/pci/drivers_probe
+	wait_for 5 sim_bound f/p/gpu/function1
+	await f/p HELD/manual
+	since=$(stat -c %Z "$(node "$used" renderD)")
+	sim_set f/p/gpu flap "120000 1 link"
+	sim_expect f/p stat:downs 1
+	sim_expect f/p link "L0 *"
+	intervals 10
+	is "$(get f/p state) $(counted f/p)" "HELD 0 0"
+	is "$(stat -c %Z "$(node "$used" renderD)")" "$since"
+}
+
+prove -t 60 lost_alive "taken for lost, and there: it alone comes anew, what is used beside it stays"
+lost_alive() {
+	local gpu=f/p/box/port0/gpu used=f/p/box/port1/used since
+	sim_fabric f
+	port f/p
+	sim_switch f/p/box 2 hotplug=none detect_ms=0 polling_ms=0
+	sim_gpu $gpu present=1
+	sim_gpu $used preset=accelerator class=0x088000 present=1
+	sim_live f
+	soft f/p
+	eg quarantine f/p 0 0
+	sim_put f/p/box
+	await f/p READY
+	wait_for 5 sim_bound $used
+	since=$(stat -c %Z "$(node "$(sim_addr $used)" renderD)")
+	lose f/p $gpu
+	await f/p READY
+	wait_for 5 sim_bound $gpu
+	is "$(get f/p losses)" 1
+	is "$(stat -c %Z "$(node "$(sim_addr $used)" renderD)")" "$since"
+}
+
 prove reset "a bus reset through sysfs, with a link that takes long: no loss"
 reset() {
 	local dev

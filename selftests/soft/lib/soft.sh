@@ -88,6 +88,16 @@ hangs() {
 	esac
 }
 
+# lose PORT GPU: its driver is unbound while it reads all ones: LOST, and there
+lose() {
+	local gpu
+	gpu=$(sim_addr "$2")
+	sim_set "$1/fault" kind=ones scope=below count=0 at=1 armed=1
+	echo "$gpu" > "$PCI/$gpu/driver/unbind"
+	await "$1" LOST
+	sim_set "$1/fault" armed=0
+}
+
 # clear: all fabrics go, and nobody waits for anything
 clear() {
 	users_kill
