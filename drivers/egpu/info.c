@@ -168,7 +168,8 @@ static void egpu_info_fill(struct egpu_port_info *info, struct egpu_port *port)
 static bool egpu_step_wants_rescan_lock(u32 step)
 {
 	return step == EGPU_STEP_SCAN || step == EGPU_STEP_CHECK ||
-	       step == EGPU_STEP_SLOT_OFF || step == EGPU_STEP_SLOT_ON;
+	       step == EGPU_STEP_SPACE || step == EGPU_STEP_SLOT_OFF ||
+	       step == EGPU_STEP_SLOT_ON;
 }
 
 /*
@@ -266,8 +267,8 @@ static void egpu_bar_fill(struct egpu_bar *bar, const struct egpu_fn *fn,
 	if (!(res->flags & (IORESOURCE_MEM | IORESOURCE_IO)) ||
 	    !resource_size(res) || !res->end) {
 		/* The kernel found no space for it, and forgot it. */
-		if (i < PCI_STD_NUM_BARS && fn->bar_size[i]) {
-			bar->length = fn->bar_size[i];
+		if (i < PCI_STD_NUM_BARS && fn->bar[i].size) {
+			bar->length = fn->bar[i].size;
 			bar->flags = EGPU_BAR_MEMORY;
 		}
 		return;
