@@ -285,6 +285,8 @@ struct egpu_transaction {
  * @generation: number of the last arrival
  * @functions: list of struct egpu_fn
  * @nr_gated: how many of them are gated
+ * @window_size: of the port's memory and prefetchable memory windows when the
+ *	first of them came; 0: it was closed
  * @admit: ATTACH admitted what is held, or will come
  * @came_back: arrived after a detach, without having been seen to go
  * @parked: unbound, waits for the cable port
@@ -384,6 +386,7 @@ struct egpu_port {
 	u64 generation;
 	struct list_head functions;
 	u32 nr_gated;
+	resource_size_t window_size[2];
 	u32 failed_checks;
 	u32 ignored_checks;
 	int nr_users;

@@ -425,30 +425,32 @@ static int egpu_space_fit_kind(struct egpu_space *space, int kind)
 /*
  * A port whose window the kernel has closed, since what it should hold found no
  * room, makes it close those of all its neighbours at the next arrival. Open it
- * again, as small as can be.
+ * again, as it was or as small as can be.
  */
 static void egpu_space_reopen(struct egpu_space *space, int kind)
 {
 	struct pci_dev *port = space->port->pdev;
-	struct resource *res = &port->resource[kind];
 	struct egpu_space_item *window;
+	u64 size;
 
-	if (res->parent || !port->subordinate ||
-	    (kind == PCI_BRIDGE_PREF_MEM_WINDOW && !port->pref_window))
+	scoped_guard(mutex, &space->port->lock)
+		size = space->port->window_size[kind - PCI_BRIDGE_MEM_WINDOW];
+	if (!size || port->resource[kind].parent ||
+	    egpu_space_take(space, port))
 		return;
 	egpu_space_forget(space);
-	if (egpu_space_take(space, port))
-		return;
 	window = egpu_space_add(space, port, kind, kind, NULL);
 	if (IS_ERR(window))
 		return;
-	pci_info(port, "DEBUG closed %d: %pR flags %lx\n", kind, &window->saved,
-		 window->saved.flags);
-	window->size = EGPU_SPACE_WINDOW_MIN;
 	window->align = EGPU_SPACE_WINDOW_MIN;
 	window->wide = kind == PCI_BRIDGE_PREF_MEM_WINDOW &&
 		       port->pref_64_window;
-	if (egpu_space_put(window) || egpu_space_commit(space))
+	window->size = size;
+	if (egpu_space_put(window)) {
+		window->size = EGPU_SPACE_WINDOW_MIN;
+		egpu_space_put(window);
+	}
+	if (!port->resource[kind].parent || egpu_space_commit(space))
 		egpu_space_undo(space);
 }
 
@@ -468,34 +470,40 @@ static void egpu_space_tell(struct egpu_space *space, int error)
 			 error);
 }
 
-/* The rescan lock is held. */
-static int egpu_space_run(struct egpu_space *space, bool *shrink)
+/* Nothing is changed when it fails. */
+static int egpu_space_place_all(struct egpu_space *space)
 {
-	int ret = space->error;
+	int ret = egpu_space_collect(space);
 
-	space->shrink = *shrink;
-	if (!ret && !space->port->pdev->subordinate)
-		ret = -ENODEV;
-	ret = ret ?: egpu_space_collect(space);
 	ret = ret ?: egpu_space_fit_kind(space, PCI_BRIDGE_MEM_WINDOW);
 	ret = ret ?: egpu_space_fit_kind(space, PCI_BRIDGE_PREF_MEM_WINDOW);
 	ret = ret ?: egpu_space_commit(space);
 	if (ret)
 		egpu_space_undo(space);
-	if ((ret == -ENOSPC || ret == -EBUSY) && space->spare && !*shrink) {
-		*shrink = true;
-		return -EAGAIN;
+	return ret;
+}
+
+/* The rescan lock is held. */
+static int egpu_space_run(struct egpu_space *space)
+{
+	int ret;
+
+	if (space->error || !space->port->pdev->subordinate)
+		return space->error ?: -ENODEV;
+	ret = egpu_space_place_all(space);
+	if ((ret == -ENOSPC || ret == -EBUSY) && space->spare) {
+		egpu_space_forget(space);
+		space->shrink = true;
+		ret = egpu_space_place_all(space);
 	}
 	if (ret == -ENOSPC || ret == -EBUSY) {
 		egpu_space_reopen(space, PCI_BRIDGE_MEM_WINDOW);
 		egpu_space_reopen(space, PCI_BRIDGE_PREF_MEM_WINDOW);
 	}
-	if (ret != -EAGAIN)
-		egpu_space_tell(space, ret);
 	return ret;
 }
 
-static int egpu_space_try(struct egpu_port *port, bool *shrink)
+static int egpu_space_try(struct egpu_port *port)
 {
 	struct egpu_space *space = egpu_space_begin(port);
 	int ret;
@@ -503,11 +511,19 @@ static int egpu_space_try(struct egpu_port *port, bool *shrink)
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	pci_lock_rescan_remove();
-	ret = egpu_space_run(space, shrink);
+	ret = egpu_space_run(space);
 	egpu_space_end(space);
 	pci_unlock_rescan_remove();
+	if (ret != -EAGAIN)
+		egpu_space_tell(space, ret);
 	egpu_space_free(space);
 	return ret;
+}
+
+static bool egpu_space_is_wanted(struct egpu_port *port)
+{
+	guard(mutex)(&port->lock);
+	return egpu_job_is_current(port);
 }
 
 /**
@@ -520,12 +536,11 @@ static int egpu_space_try(struct egpu_port *port, bool *shrink)
 int egpu_space_fit(struct egpu_port *port)
 {
 	int tries = EGPU_SPACE_TRIES;
-	bool shrink = false;
 	int ret;
 
 	egpu_step_set(port, EGPU_STEP_SPACE);
-	while ((ret = egpu_space_try(port, &shrink)) == -EAGAIN && --tries &&
-	       !atomic_read(&port->cancel))
+	while ((ret = egpu_space_try(port)) == -EAGAIN && --tries &&
+	       egpu_space_is_wanted(port))
 		msleep(EGPU_SPACE_WAIT_MS);
 	if (ret == -EAGAIN)
 		pci_warn(port->pdev, "egpu: others have hold of what is below; no room is made\n");
