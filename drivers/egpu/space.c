@@ -245,8 +245,10 @@ static int egpu_space_gather(struct egpu_space *space, struct pci_dev *bridge,
 			     int i, int kind)
 {
 	struct egpu_space_item *window;
-	int ret = egpu_space_take_below(space, bridge);
+	int ret;
 
+	/* A window without anything in it goes when a BAR below is resized. */
+	ret = egpu_space_take_below(space, bridge->bus->self ?: bridge);
 	if (ret)
 		return ret;
 	window = egpu_space_find(space, bridge, i);

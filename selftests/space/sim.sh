@@ -210,11 +210,9 @@ spread() {
 
 # ea_gpu START SIZE: the GPU at A is put in again, its BAR fixed there
 ea_gpu() {
-	local text
-	text=$(sim_get $A/gpu config)
 	sim_yank $A/gpu
 	await $A EMPTY
-	ea_fixed $A/gpu "$1" "$2" "$text"
+	ea_fixed $A/gpu "$1" "$2" "$dump"
 	dmesg_mark
 	sim_put $A/gpu
 }
@@ -230,11 +228,13 @@ window() {
 
 prove fixed "a BAR of Enhanced Allocation that lies outside all windows: HELD, nothing breaks"
 fixed() {
+	local dump
 	box 1G
 	sim_set $A/gpu bar0=0 bar2=0
 	eg policy $A manual
 	sim_put $A/gpu
 	await $A HELD/manual
+	dump=$(sim_get $A/gpu config)
 	ea_gpu 0xf0000000 $((16 << 20))
 	await $A HELD/check-failed
 	is "$(get $A failed_checks)" 2
