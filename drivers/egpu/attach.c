@@ -171,7 +171,7 @@ bool egpu_bars_match(struct egpu_fn *fn)
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		res = &pdev->resource[i];
 		if (!(res->flags & IORESOURCE_MEM) || !resource_size(res)) {
-			if (fn->bar[i].size)
+			if (fn->bar_size[i])
 				return false;
 			continue;
 		}

@@ -102,16 +102,6 @@ enum egpu_job {
 };
 
 /**
- * struct egpu_bar_note - a memory BAR as it was
- * @size: in bytes; 0: it is none
- * @flags: IORESOURCE_*
- */
-struct egpu_bar_note {
-	resource_size_t size;
-	unsigned long flags;
-};
-
-/**
  * struct egpu_fn - a PCI function below a tracked port
  * @node: in egpu_port.functions, in order of arrival
  * @pdev: the device, with a reference, until DEL_DEVICE
@@ -134,8 +124,8 @@ struct egpu_bar_note {
  * @serial: Device Serial Number when it arrived; 0: it has none
  * @serial_known: it was awake then, so that @serial could be read
  * @slept_ns: the machine sleeps, or slept, since it was seen last; else 0
- * @bar: its memory BARs when it arrived: the kernel forgets one for which it
- *	finds no space
+ * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
+ *	which it finds no space
  * @driver: name of the driver bound, or busy
  * @bound: @driver is bound, and is not ours
  *
@@ -164,7 +154,7 @@ struct egpu_fn {
 	u64 serial;
 	bool serial_known;
 	u64 slept_ns;
-	struct egpu_bar_note bar[PCI_STD_NUM_BARS];
+	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
 

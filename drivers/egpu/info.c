@@ -267,8 +267,8 @@ static void egpu_bar_fill(struct egpu_bar *bar, const struct egpu_fn *fn,
 	if (!(res->flags & (IORESOURCE_MEM | IORESOURCE_IO)) ||
 	    !resource_size(res) || !res->end) {
 		/* The kernel found no space for it, and forgot it. */
-		if (i < PCI_STD_NUM_BARS && fn->bar[i].size) {
-			bar->length = fn->bar[i].size;
+		if (i < PCI_STD_NUM_BARS && fn->bar_size[i]) {
+			bar->length = fn->bar_size[i];
 			bar->flags = EGPU_BAR_MEMORY;
 		}
 		return;

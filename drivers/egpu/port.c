@@ -507,10 +507,8 @@ static void egpu_fn_note_bars(struct egpu_fn *fn)
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		res = &fn->pdev->resource[i];
-		if (!(res->flags & IORESOURCE_MEM))
-			continue;
-		fn->bar[i].size = resource_size(res);
-		fn->bar[i].flags = res->flags;
+		if (res->flags & IORESOURCE_MEM)
+			fn->bar_size[i] = resource_size(res);
 	}
 }
 

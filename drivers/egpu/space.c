@@ -26,6 +26,16 @@
 #define EGPU_SPACE_BAR_MAX	BIT_ULL(50)	/* beyond any CPU */
 #define EGPU_SPACE_WINDOW_MIN	SZ_1M	/* granularity of a bridge's windows */
 
+/**
+ * struct egpu_space_bars - a function's memory BARs when it arrived
+ * @size: of each, 0: it has no such
+ * @flags: IORESOURCE_*
+ */
+struct egpu_space_bars {
+	resource_size_t size[PCI_STD_NUM_BARS];
+	unsigned long flags[PCI_STD_NUM_BARS];
+};
+
 /* --- what is wanted ----------------------------------------------------- */
 
 /* Where the kernel would put it: 32-bit ones do not go into a 64-bit window. */
@@ -84,11 +94,11 @@ static u64 egpu_space_asked_size(struct egpu_space_item *item)
 
 /* A BAR that the kernel has forgotten is what it was when it arrived. */
 static void egpu_space_remember(struct resource *res,
-				const struct egpu_bar_note *note)
+				const struct egpu_space_bars *known, int i)
 {
-	res->flags = note->flags;
+	res->flags = known->flags[i];
 	res->start = 0;
-	res->end = note->size - 1;
+	res->end = known->size[i] - 1;
 }
 
 static void egpu_space_measure(struct egpu_space_item *item)
@@ -102,16 +112,16 @@ static void egpu_space_measure(struct egpu_space_item *item)
 }
 
 static int egpu_space_want(struct egpu_space *space, struct pci_dev *pdev,
-			   int i, const struct egpu_bar_note *note)
+			   int i, const struct egpu_space_bars *known)
 {
 	struct resource *res = &pdev->resource[i], found = *res;
 	bool lost = !(res->flags & IORESOURCE_MEM) || !resource_size(res);
 	struct egpu_space_item *item;
 	int ret;
 
-	if (lost && !note->size)
+	if (lost && !known->size[i])
 		return 0;
-	if ((lost ? note->flags : res->flags) & IORESOURCE_PCI_FIXED)
+	if ((lost ? known->flags[i] : res->flags) & IORESOURCE_PCI_FIXED)
 		return res->parent ? 0 : egpu_space_busy(space, pdev);
 	if (!lost && res->parent && egpu_space_bar_is_right(pdev, i))
 		return 0;
@@ -119,7 +129,7 @@ static int egpu_space_want(struct egpu_space *space, struct pci_dev *pdev,
 	if (ret)
 		return ret;
 	if (lost)
-		egpu_space_remember(res, note);
+		egpu_space_remember(res, known, i);
 	item = egpu_space_add(space, pdev, i, 0, NULL);
 	if (IS_ERR(item)) {
 		*res = found;
@@ -143,7 +153,7 @@ static int egpu_space_want(struct egpu_space *space, struct pci_dev *pdev,
 
 /* A function's memory BARs when it arrived. Return: is it held? */
 static bool egpu_space_known(struct egpu_port *port, struct pci_dev *pdev,
-			     struct egpu_bar_note *bars)
+			     struct egpu_space_bars *known)
 {
 	struct egpu_fn *fn;
 
@@ -151,7 +161,8 @@ static bool egpu_space_known(struct egpu_port *port, struct pci_dev *pdev,
 	fn = egpu_fn_find(port, pdev);
 	if (!fn)
 		return false;
-	memcpy(bars, fn->bar, sizeof(fn->bar));
+	memcpy(known->size, fn->bar_size, sizeof(fn->bar_size));
+	memcpy(known->flags, fn->bar_flags, sizeof(fn->bar_flags));
 	return fn->hold;
 }
 
@@ -160,19 +171,18 @@ static int egpu_space_collect(struct egpu_space *space)
 {
 	struct egpu_pdevs *held __free(egpu_pdevs) =
 		egpu_fn_snapshot(space->port, egpu_fn_is_held);
-	struct egpu_bar_note bars[PCI_STD_NUM_BARS];
+	struct egpu_space_bars known;
 	int i, ret;
 	u32 n;
 
 	if (!held)
 		return -ENOMEM;
 	for (n = 0; n < held->nr; n++) {
-		if (!egpu_space_known(space->port, held->pdev[n], bars))
+		if (!egpu_space_known(space->port, held->pdev[n], &known))
 			continue;
 		ret = egpu_space_take(space, held->pdev[n]);
 		for (i = 0; !ret && i < PCI_STD_NUM_BARS; i++)
-			ret = egpu_space_want(space, held->pdev[n], i,
-					      &bars[i]);
+			ret = egpu_space_want(space, held->pdev[n], i, &known);
 		if (ret)
 			return ret;
 	}

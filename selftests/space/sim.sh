@@ -193,18 +193,19 @@ spread() {
 	sim_fabric f mem_spare=64M
 	sim_port f/p external_facing=1 mem_window=4M prefetch_window=528M
 	sim_switch f/p/sw 2 mem_window=1M prefetch_window=16M
-	sim_set $B prefetch_window=512M
+	sim_set $A prefetch_window=512M
 	sim_set f/p/sw present=1
-	sim_gpu $A/gpu 'bar0=256M 64 prefetch'
+	sim_gpu $B/gpu 'bar0=512M 64 prefetch'
 	sim_live f
-	wait_for 10 known $A
+	wait_for 10 known $B
 	layout "$(sim_addr f/p)" "$(sim_addr f/p/sw)" > "$KTAP_TMP/before"
-	is "$(window $B)" $((512 << 20))
-	sim_plug $A/gpu
-	await $A READY
+	is "$(window $A)" $((512 << 20))
+	dmesg_mark
+	sim_plug $B/gpu
+	await $B READY
 	sim_said "made room"
-	in_windows "$(sim_addr $A/gpu)" 0
-	is "$(window $B)" $((1 << 20))
+	in_windows "$(sim_addr $B/gpu)" 0
+	is "$(window $A)" $((1 << 20))
 	same "$KTAP_TMP/before" "$(sim_addr f/p)" "$(sim_addr f/p/sw)"
 }
 

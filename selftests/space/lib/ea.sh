@@ -8,7 +8,8 @@
 ea_fixed() {
 	local -a b ea
 	local i start=$2 last=$((($3 - 1) & ~3))
-	read -ra b < <(sed -n 's/^[0-9a-f]\+: //p' <<< "$4" | tr '\n' ' ')
+	read -ra b < <(sed -n 's/^[0-9a-f]\+: //p' <<< "$4" |
+		tr '\n' ' ') || :
 	# One entry of three words: BAR 0, memory, enabled.
 	ea=(14 "${b[0x34]}" 01 00 02 00 ff 80)
 	for i in 0 8 16 24; do ea+=("$(printf %02x $((start >> i & 255)))"); done
