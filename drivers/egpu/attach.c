@@ -177,6 +177,9 @@ bool egpu_bars_match(struct egpu_fn *fn)
 		}
 		if (!res->parent || res->flags & IORESOURCE_UNSET)
 			return false;
+		/* Enhanced Allocation: it has no register. */
+		if (res->flags & IORESOURCE_PCI_FIXED)
+			continue;
 		pcibios_resource_to_bus(pdev->bus, &region, res);
 		if (egpu_bar_read(pdev, i, res->flags & IORESOURCE_MEM_64) !=
 		    region.start)
@@ -229,7 +232,7 @@ static u32 egpu_check_space(struct egpu_port *port)
 {
 	u32 failed = egpu_check_functions(port);
 
-	if (!(failed & EGPU_CHECK_BAR) || !egpu_make_room ||
+	if (failed != EGPU_CHECK_BAR || !egpu_make_room ||
 	    egpu_port_is_bound(port))
 		return failed;
 	if (!egpu_space_fit(port))

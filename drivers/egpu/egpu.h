@@ -130,6 +130,7 @@ enum egpu_job {
  * @slept_ns: the machine sleeps, or slept, since it was seen last; else 0
  * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
  *	which it finds no space
+ * @bar_flags: theirs then, IORESOURCE_*
  * @driver: name of the driver bound, or busy
  * @bound: @driver is bound, and is not ours
  *
@@ -159,6 +160,7 @@ struct egpu_fn {
 	bool serial_known;
 	u64 slept_ns;
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
+	unsigned long bar_flags[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
 
@@ -280,6 +282,8 @@ struct egpu_transaction {
  * @generation: number of the last arrival
  * @functions: list of struct egpu_fn
  * @nr_gated: how many of them are gated
+ * @window_size: of the port's memory and prefetchable memory windows when the
+ *	first of them came; 0: it was closed
  * @admit: ATTACH admitted what is held, or will come
  * @came_back: arrived after a detach, without having been seen to go
  * @parked: unbound, waits for the cable port
@@ -380,6 +384,7 @@ struct egpu_port {
 	u64 generation;
 	struct list_head functions;
 	u32 nr_gated;
+	resource_size_t window_size[2];
 	u32 failed_checks;
 	u32 ignored_checks;
 	int nr_users;
@@ -607,7 +612,7 @@ enum egpu_identity egpu_sleep_review_one(struct egpu_port *port,
 					 struct pci_dev *pdev);
 enum egpu_bit egpu_sleep_look(struct egpu_port *port);
 
-/* space.c */
+/* space.c, windows.c */
 int egpu_space_fit(struct egpu_port *port);
 
 /* link.c */

@@ -508,8 +508,22 @@ static void egpu_fn_note_bars(struct egpu_fn *fn)
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		res = &fn->pdev->resource[i];
-		if (res->flags & IORESOURCE_MEM)
-			fn->bar_size[i] = resource_size(res);
+		if (!(res->flags & IORESOURCE_MEM))
+			continue;
+		fn->bar_size[i] = resource_size(res);
+		fn->bar_flags[i] = res->flags;
+	}
+}
+
+/* The kernel closes a window that it cannot make large enough. */
+static void egpu_port_note_windows(struct egpu_port *port)
+{
+	const struct resource *res;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(port->window_size); i++) {
+		res = &port->pdev->resource[PCI_BRIDGE_MEM_WINDOW + i];
+		port->window_size[i] = res->parent ? resource_size(res) : 0;
 	}
 }
 
@@ -535,6 +549,8 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 	fn->error_state = READ_ONCE(pdev->error_state);
 	egpu_sleep_note(fn);
 	egpu_fn_note_bars(fn);
+	if (list_empty(&port->functions))
+		egpu_port_note_windows(port);
 	list_add_tail(&fn->node, &port->functions);
 	egpu_fn_gate_siblings(port, fn);
 	return fn;

@@ -356,6 +356,10 @@ static struct pci_host_bridge *sim_bridge_alloc(struct sim_fabric *fabric)
 	bridge->sysdata = fabric;
 	bridge->domain_nr = fabric->domain;
 #endif
+	snprintf(fabric->bus_name, sizeof(fabric->bus_name), "PCI Bus %04x:00",
+		 fabric->domain);
+	fabric->mem.name = fabric->bus_name;
+	fabric->prefetch.name = fabric->bus_name;
 	pci_add_resource(&bridge->windows, &fabric->busn);
 	if (fabric->mem.parent)
 		pci_add_resource(&bridge->windows, &fabric->mem);

@@ -468,6 +468,7 @@ enum sim_state {
  * @busn: bus numbers
  * @mem: 32-bit memory
  * @prefetch: prefetchable memory
+ * @bus_name: of these in /proc/iomem, as other host bridges' are called
  * @known: devices (struct sim_dev) by struct pci_dev, with a reference each, so
  *	that a driver finds its device's folder when the device is gone
  * @busy: drivers that are just binding or unbinding (struct sim_busy), for
@@ -506,6 +507,7 @@ struct sim_fabric {
 	struct platform_device *pdev;
 	struct pci_host_bridge *bridge;
 	struct resource busn, mem, prefetch;
+	char bus_name[20];
 	struct xarray known;
 	struct list_head busy;
 	spinlock_t busy_lock;

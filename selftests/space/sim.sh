@@ -5,6 +5,8 @@
 
 # shellcheck source=selftests/space/lib/fit.sh
 . lib/fit.sh
+# shellcheck source=selftests/space/lib/ea.sh
+. lib/ea.sh
 
 A=f/p/sw/port0
 B=f/p/sw/port1
@@ -184,6 +186,65 @@ mismatch() {
 	is "$(bar "$(sim_addr $A/gpu)" 0)" "$was"
 	is "$((0x$(sim_reg $A/gpu BASE_ADDRESS_0) & ~15))" \
 		"$((${was%% *} & 0xffffffff))"
+}
+
+prove spread "an empty neighbour that was given most of the room gives it back"
+spread() {
+	sim_fabric f mem_spare=64M
+	sim_port f/p external_facing=1 mem_window=4M prefetch_window=528M
+	sim_switch f/p/sw 2 mem_window=1M prefetch_window=16M
+	sim_set $A prefetch_window=512M
+	sim_set f/p/sw present=1
+	sim_gpu $B/gpu 'bar0=512M 64 prefetch'
+	sim_live f
+	wait_for 10 known $B
+	layout "$(sim_addr f/p)" "$(sim_addr f/p/sw)" > "$KTAP_TMP/before"
+	is "$(window $A)" $((512 << 20))
+	dmesg_mark
+	sim_plug $B/gpu
+	await $B READY
+	sim_said "made room"
+	in_windows "$(sim_addr $B/gpu)" 0
+	is "$(window $A)" $((1 << 20))
+	same "$KTAP_TMP/before" "$(sim_addr f/p)" "$(sim_addr f/p/sw)"
+}
+
+# ea_gpu START SIZE: the GPU at A is put in again, its BAR fixed there
+ea_gpu() {
+	sim_yank $A/gpu
+	await $A EMPTY
+	ea_fixed $A/gpu "$1" "$2" "$dump"
+	dmesg_mark
+	sim_put $A/gpu
+}
+
+# window PORT: size of its prefetchable window, as its registers say
+window() {
+	local addr pref
+	addr=$(sim_addr "$1")
+	pref=0x$(setpci -s "$addr" PREF_MEMORY_BASE.l)
+	echo $(((0x$(setpci -s "$addr" 2c.l) - 0x$(setpci -s "$addr" 28.l) << 32) +
+		(pref & 0xfff00000) + (1 << 20) - ((pref & 0xfff0) << 16)))
+}
+
+prove fixed "a BAR of Enhanced Allocation that lies outside all windows: HELD, nothing breaks"
+fixed() {
+	local dump
+	box 1G
+	sim_set $A/gpu bar0=0 bar2=0
+	eg policy $A manual
+	sim_put $A/gpu
+	await $A HELD/manual
+	dump=$(sim_get $A/gpu config)
+	ea_gpu 0xf0000000 $((16 << 20))
+	await $A HELD/check-failed
+	is "$(get $A failed_checks)" 2
+	sim_said "no room .* unless $(sim_addr $A/gpu) moves"
+	like "$(bar "$(sim_addr $A/gpu)" 0)" "^$((0xf0000000)) $((16 << 20)) "
+	# Where it can be reached it is right, though it has no register.
+	ea_gpu "$((0x$(setpci -s "$(sim_addr $A)" MEMORY_BASE.w) << 16))" $((1 << 20))
+	await $A HELD/manual
+	is "$(get $A failed_checks)" 0
 }
 
 prove nonsense "BARs that make no sense: HELD or READY, nothing breaks, neighbours are untouched"

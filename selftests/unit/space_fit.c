@@ -40,7 +40,7 @@ static struct egpu_taken bar(uint64_t start, uint64_t size, bool in_use,
 {
 	struct egpu_taken taken = { start, size, in_use, false, false, "" };
 
-	strcpy(taken.what, what);
+	snprintf(taken.what, sizeof(taken.what), "%s", what);
 	return taken;
 }
 
