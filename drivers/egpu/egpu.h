@@ -126,6 +126,7 @@ enum egpu_job {
  * @slept_ns: the machine sleeps, or slept, since it was seen last; else 0
  * @bar_size: of its memory BARs when it arrived: the kernel forgets a BAR for
  *	which it finds no space
+ * @bar_flags: theirs then, IORESOURCE_*
  * @driver: name of the driver bound, or busy
  * @bound: @driver is bound, and is not ours
  *
@@ -155,6 +156,7 @@ struct egpu_fn {
 	bool serial_known;
 	u64 slept_ns;
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
+	unsigned long bar_flags[PCI_STD_NUM_BARS];
 	char driver[EGPU_NAME_LEN];
 };
 

@@ -257,6 +257,17 @@ static long egpu_copy_element(u64 array, u32 element_size, u32 i,
 	return 0;
 }
 
+static u32 egpu_bar_flags(unsigned long flags)
+{
+	u32 out = flags & IORESOURCE_IO ? EGPU_BAR_IO : EGPU_BAR_MEMORY;
+
+	if (flags & IORESOURCE_MEM_64)
+		out |= EGPU_BAR_64BIT;
+	if (flags & IORESOURCE_PREFETCH)
+		out |= EGPU_BAR_PREFETCHABLE;
+	return out;
+}
+
 static void egpu_bar_fill(struct egpu_bar *bar, const struct egpu_fn *fn,
 			  int i, bool privileged)
 {
@@ -268,16 +279,12 @@ static void egpu_bar_fill(struct egpu_bar *bar, const struct egpu_fn *fn,
 		/* The kernel found no space for it, and forgot it. */
 		if (i < PCI_STD_NUM_BARS && fn->bar_size[i]) {
 			bar->length = fn->bar_size[i];
-			bar->flags = EGPU_BAR_MEMORY;
+			bar->flags = egpu_bar_flags(fn->bar_flags[i]);
 		}
 		return;
 	}
 	bar->length = resource_size(res);
-	bar->flags = res->flags & IORESOURCE_IO ? EGPU_BAR_IO : EGPU_BAR_MEMORY;
-	if (res->flags & IORESOURCE_MEM_64)
-		bar->flags |= EGPU_BAR_64BIT;
-	if (res->flags & IORESOURCE_PREFETCH)
-		bar->flags |= EGPU_BAR_PREFETCHABLE;
+	bar->flags = egpu_bar_flags(res->flags);
 	if (!res->parent || res->flags & IORESOURCE_UNSET)
 		return;
 	bar->flags |= EGPU_BAR_ASSIGNED;

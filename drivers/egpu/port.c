@@ -507,8 +507,10 @@ static void egpu_fn_note_bars(struct egpu_fn *fn)
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		res = &fn->pdev->resource[i];
-		if (res->flags & IORESOURCE_MEM)
-			fn->bar_size[i] = resource_size(res);
+		if (!(res->flags & IORESOURCE_MEM))
+			continue;
+		fn->bar_size[i] = resource_size(res);
+		fn->bar_flags[i] = res->flags;
 	}
 }
 
