@@ -214,7 +214,7 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info,
 		waits &= device->policy == CONFIG_UNSET;
 	ignore = device ? device->ignore : 0;
 	if (gpu && ((device && device->policy == EGPU_POLICY_AUTO) || waits) &&
-	    !(info->failed_checks & ~ignore) &&
+	    !(info->failed_checks & ~(ignore | EGPU_CHECK_LINK)) &&
 	    (!grows(port) || apply_grow(apply, info))) {
 		if (!given(ctl, OPT_CHECK))
 			ret = egpu_attach(ctl->egpu, info->port, ignore,
