@@ -103,12 +103,14 @@ static void done(const char *format, ...)
 	free(file);
 }
 
-/* An errno by its name, or 0. */
+/* An errno by its name or its number, or 0. */
 static int error_of(struct json_object *o, const char *key)
 {
 	const char *name = text(o, key);
 	int e;
 
+	if (atoi(name))
+		return -atoi(name);
 	for (e = 1; *name && e < 140; e++)
 		if (strerrorname_np(e) && !strcmp(strerrorname_np(e), name))
 			return -e;
@@ -711,7 +713,7 @@ static void replace(const char *file, const char *text)
 	}
 }
 
-/* Line @bar of a resource file gets another length. */
+/* Line @bar of a resource file gets another length; 0: it has no place. */
 static void resize_bar(const char *device, int bar, uint64_t size)
 {
 	char *old = egpu_read(device, "resource"), *save, *line, *file;
@@ -723,7 +725,9 @@ static void resize_bar(const char *device, int bar, uint64_t size)
 	     line = strtok_r(NULL, "\n", &save), i++) {
 		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
 			abort();
-		if (i == bar)
+		if (i == bar && !size)
+			start = end = flags = 0;
+		else if (i == bar)
 			end = start + size - 1;
 		at += sprintf(at, "0x%016llx 0x%016llx 0x%016llx\n", start,
 			      end, flags);
@@ -754,7 +758,10 @@ static void resize_function(const char *name, int bar, uint64_t size)
 	}
 }
 
-/* .../devices/ADDRESS/resourceN_resize: the limit is "largest_bar". */
+/*
+ * .../devices/ADDRESS/resourceN_resize: the limit is "largest_bar". A failure
+ * "breaks" it, down to 1 MiB, and takes the place of BAR "loses".
+ */
 static int write_resize(const char *path, const char *what)
 {
 	char *device = strdup(path), *file = strrchr(device, '/');
@@ -767,6 +774,8 @@ static int write_resize(const char *path, const char *what)
 	/* as if the kernel had failed half way */
 	if (ret && get(scenario, "breaks"))
 		resize_bar(device, bar, 1 << 20);
+	if (ret && get(scenario, "loses"))
+		resize_bar(device, (int)number(scenario, "loses"), 0);
 	if (!ret) {
 		resize_bar(device, bar, size);
 		resize_function(strrchr(device, '/') + 1, bar, size);

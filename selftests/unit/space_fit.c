@@ -38,7 +38,8 @@ static struct egpu_space space;
 static struct egpu_taken bar(uint64_t start, uint64_t size, bool in_use,
 			     const char *what)
 {
-	struct egpu_taken taken = { start, size, in_use, false, false, "" };
+	struct egpu_taken taken = { .start = start, .size = size,
+				    .in_use = in_use };
 
 	snprintf(taken.what, sizeof(taken.what), "%s", what);
 	return taken;
@@ -56,6 +57,7 @@ static void begin(void)
 		     "0000:03:00.0 BAR 3");
 	way[0] = bar(64 * GIB, 512 * MIB, false, "0000:02:00.0 window");
 	way[0].on_way = true;
+	way[0].kind = PREF;
 	bus[0] = way[0];
 	bridges[1].window[PREF] = (struct egpu_window){
 		64 * GIB, 512 * MIB, true, gpu, 2
@@ -178,6 +180,33 @@ static void test_root(void)
 	EXPECT(egpu_space_regrown(&space, PREF) == 128 * MIB, "what is sure");
 }
 
+/* Both windows on the way lie below 4 GiB: one of them is made anew. */
+static void test_other_kind(void)
+{
+	begin();
+	bridges[0].window[PREF].wide = false;
+	root[0].taken = way + 2;
+	root[0].nr_taken = 2;
+	way[2] = bar(3 * GIB, 256 * MIB, false, "0000:02:00.0 window");
+	way[2].on_way = true;
+	way[2].kind = MEM;
+	way[3] = bar(3 * GIB + 512 * MIB, 256 * MIB, false,
+		     "0000:02:00.0 window");
+	way[3].on_way = true;
+	way[3].kind = PREF;
+	space.nr_root = 1;
+	bridges[0].window[PREF].size = 256 * MIB;
+	bridges[1].window[PREF].size = 256 * MIB;
+	gpu[0].gone = true;
+	gpu[1].gone = true;
+	EXPECT(fit(PREF, 512 * MIB).fits == EGPU_FITS_REGROWN,
+	       "in place of its own window");
+	way[2].start = 3 * GIB + 400 * MIB;
+	EXPECT(fit(PREF, 512 * MIB).fits == EGPU_FITS_ROOT,
+	       "not in place of the other kind's");
+	EXPECT(fit(MEM, 512 * MIB).fits == EGPU_FITS_REGROWN, "that one can");
+}
+
 static void test_no_window(void)
 {
 	begin();
@@ -187,18 +216,30 @@ static void test_no_window(void)
 	EXPECT(fit(MEM, 16 * KIB).need == MIB, "windows have 1 MiB at least");
 }
 
+static void cure_of(enum egpu_space_kind kind, struct egpu_fit *f, bool hotplug,
+		    const char *cmdline, enum egpu_cure_kind want,
+		    const char *parameter)
+{
+	struct egpu_address port = { .bus = 2 };
+	struct egpu_boot boot = { &port, hotplug, cmdline };
+	struct egpu_space_cure c;
+
+	egpu_space_cure(&space, kind, f, &boot, &c);
+	EXPECT(c.kind == want && !strcmp(c.parameter, parameter),
+	       "%llu MiB, %s: %d \"%s\"", (unsigned long long)(f->need / MIB),
+	       cmdline ? cmdline : "", c.kind, c.parameter);
+}
+
 static void cure(enum egpu_space_kind kind, uint64_t size, bool hotplug,
 		 const char *cmdline, enum egpu_cure_kind want,
 		 const char *parameter)
 {
-	struct egpu_space_cure c;
 	struct egpu_fit f = fit(kind, size);
 
-	egpu_space_cure(&space, kind, &f, hotplug, cmdline, &c);
-	EXPECT(c.kind == want && !strcmp(c.parameter, parameter),
-	       "%llu MiB, %s: %d \"%s\"", (unsigned long long)(size / MIB),
-	       cmdline ? cmdline : "", c.kind, c.parameter);
+	cure_of(kind, &f, hotplug, cmdline, want, parameter);
 }
+
+#define AT	",resource_alignment=0000:02:00.0"
 
 static void test_cures(void)
 {
@@ -206,32 +247,81 @@ static void test_cures(void)
 	cure(PREF, 128 * MIB, true, NULL, EGPU_CURE_ATTACH, "");
 	cure(PREF, GIB, true, NULL, EGPU_CURE_ATTACH, "");
 	gpu[1].in_use = true;
+	/* 288 MiB beside it, and what an unlucky begin costs */
 	cure(PREF, 16 * GIB, true, "quiet", EGPU_CURE_PARAMETER,
-	     "pci=realloc=on,hpmmioprefsize=32G");
+	     "pci=realloc=on,hpmmioprefsize=33280M" AT);
 	cure(PREF, GIB, true, "quiet pci=hpmmioprefsize=1G",
-	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2G");
-	cure(PREF, GIB, true, "pci=realloc=on,hpmmioprefsize=4096M",
-	     EGPU_CURE_FIRMWARE, "");
+	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2560M" AT);
+	/* the root bus has no more */
+	cure(PREF, 32 * GIB, true, NULL, EGPU_CURE_PARAMETER,
+	     "pci=realloc=on,hpmmioprefsize=33280M" AT);
 	cure(PREF, GIB, false, "quiet", EGPU_CURE_PARAMETER, "pci=realloc=on");
 	cure(PREF, GIB, false, "pci=realloc=on", EGPU_CURE_PARAMETER,
-	     "pci=realloc=on,resource_alignment=31@0000:02:00.0");
-	cure(PREF, GIB, false, "pci=realloc=on,resource_alignment=31@02:00.0",
-	     EGPU_CURE_FIRMWARE, "");
+	     "pci=realloc=on" AT);
+	cure(PREF, GIB, false, "pci=realloc=on,resource_alignment=02:00.0",
+	     EGPU_CURE_DETACH, "");
 	cure(PREF, 128 * GIB, true, NULL, EGPU_CURE_FIRMWARE, "");
 	space.nr_root = 1;
 	cure(PREF, 2 * GIB, true, NULL, EGPU_CURE_ABOVE_4G, "");
 	cure(PREF, GIB, true, "pci=realloc=on,hpmmioprefsize=2G",
 	     EGPU_CURE_ABOVE_4G, "");
-	space.nr_root = 0;
-	gpu[1].in_use = false;
-	cure(PREF, GIB, true, NULL, EGPU_CURE_ROOT, "");
 	begin();
 	gpu[2] = bar(3 * GIB, MIB, true, "0000:03:00.1 BAR 0");
 	bridges[1].window[MEM] = (struct egpu_window){
 		3 * GIB, MIB, false, gpu + 2, 1
 	};
 	cure(MEM, 16 * MIB, true, NULL, EGPU_CURE_PARAMETER,
-	     "pci=realloc=on,hpmmiosize=32M");
+	     "pci=realloc=on,hpmmiosize=32M" AT);
+}
+
+static void test_given(void)
+{
+	begin();
+	gpu[1].in_use = true;
+	/* what is given has to be all of it; the last one of each counts */
+	cure(PREF, GIB, true, "pci=realloc=on,hpmmioprefsize=4096M",
+	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2560M" AT);
+	cure(PREF, GIB, true, "pci=realloc,hpmmioprefsize=4096M" AT,
+	     EGPU_CURE_DETACH, "");
+	cure(PREF, GIB, true, "pci=realloc=off,hpmmioprefsize=4G" AT,
+	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2560M" AT);
+	cure(PREF, GIB, false, "quiet pci=realloc=off norealloc",
+	     EGPU_CURE_PARAMETER, "pci=realloc=on");
+	cure(PREF, GIB, true,
+	     "pci=realloc,hpmmioprefsize=4G" AT " pci=hpmmioprefsize=1G",
+	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2560M" AT);
+	cure(PREF, GIB, true, "pci=realloc,hpmemsize=4G" AT, EGPU_CURE_DETACH,
+	     "");
+	cure(PREF, GIB, true, "quiet -- pci=realloc,hpmemsize=4G" AT,
+	     EGPU_CURE_PARAMETER, "pci=realloc=on,hpmmioprefsize=2560M" AT);
+	/* others' are kept */
+	cure(PREF, GIB, false,
+	     "pci=realloc=on,resource_alignment=12@0000:05:00.0",
+	     EGPU_CURE_PARAMETER,
+	     "pci=realloc=on,resource_alignment=12@0000:05:00.0;0000:02:00.0");
+}
+
+static void test_no_promise(void)
+{
+	struct egpu_fit f;
+
+	begin();
+	/* without root rights nothing is made up */
+	space.nr_root = 0;
+	cure(PREF, GIB, true, NULL, EGPU_CURE_ROOT, "");
+	gpu[1].in_use = true;
+	cure(PREF, GIB, true, NULL, EGPU_CURE_ROOT, "");
+	/* at boot a BAR that is to grow is small */
+	begin();
+	gpu[1].in_use = true;
+	f = fit(PREF, GIB);
+	f.grows = true;
+	cure_of(PREF, &f, false, "quiet", EGPU_CURE_DETACH, "");
+	cure_of(PREF, &f, true, "quiet", EGPU_CURE_PARAMETER,
+		"pci=realloc=on,hpmmioprefsize=2560M" AT);
+	/* and no window is its own */
+	f.shared = true;
+	cure_of(PREF, &f, true, "quiet", EGPU_CURE_NONE, "");
 }
 
 static void test_kinds(void)
@@ -263,9 +353,15 @@ static const struct {
 	  test_blocked },
 	{ "root", "the root bus is what there is; 32-bit windows end at 4 GiB",
 	  test_root },
+	{ "other_kind", "a window of another kind stays where it is",
+	  test_other_kind },
 	{ "no_window", "a window that is not there is made", test_no_window },
 	{ "cures", "what helps, with its value, and not what is there already",
 	  test_cures },
+	{ "given", "what the kernel was given is read as it reads it",
+	  test_given },
+	{ "no_promise", "what is not known, or cannot help, is not advised",
+	  test_no_promise },
 	{ "kinds", "which window a BAR needs, which size has which bit",
 	  test_kinds },
 };

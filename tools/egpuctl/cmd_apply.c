@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "space.h"
 
@@ -165,21 +166,45 @@ void wait_for_checks(struct ctl *ctl, struct egpu_port_info *info)
 }
 
 /*
- * Before it is admitted. Return: false: it is not to be, somebody else did.
+ * Before it is admitted. @lock: to be closed after that, or -1. Return: false: it
+ * is not to be, somebody else did, or is at work.
  */
-static bool apply_grow(struct apply *apply, struct egpu_port_info *info)
+static bool apply_grow(struct apply *apply, struct egpu_port_info *info,
+		       int *lock)
 {
 	bool check = given(apply->ctl, OPT_CHECK);
 	enum exit_code code;
 	char what[96];
 
-	code = grow_held(apply->ctl, info, check, what, sizeof(what));
+	code = grow_held(apply->ctl, info, check, what, sizeof(what), lock);
 	if (code != EXIT_DONE)
 		apply->code = code;
 	if (*what)
 		changed(apply, info, what);
+	if (code == EXIT_BUSY && *lock == -EBUSY)
+		return false;
 	return check || (!egpu_port(apply->ctl->egpu, info->port, info) &&
-			 info->state == EGPU_STATE_HELD);
+			 info->state == EGPU_STATE_HELD &&
+			 !info->transaction);
+}
+
+static void admit(struct apply *apply, const struct egpu_port_info *info,
+		  const struct config_device *device)
+{
+	uint32_t transaction;
+	int ret = 0;
+
+	if (!given(apply->ctl, OPT_CHECK))
+		ret = egpu_attach(apply->ctl->egpu, info->port,
+				  device ? device->ignore : 0, &transaction);
+	if (ret < 0)
+		apply->code = fail_errno(apply->ctl, ret, "attach", info);
+	else if (device)
+		say(apply->ctl, "port %u: attach [device %s]\n", info->port,
+		    device->section);
+	else
+		say(apply->ctl, "port %u: attach\n", info->port);
+	apply->count++;
 }
 
 /*
@@ -195,8 +220,8 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info,
 	const struct config_device *device;
 	const struct egpu_function *gpu;
 	struct egpu_function *functions;
-	uint32_t transaction, ignore;
-	int count, ret = 0;
+	uint32_t ignore;
+	int count, lock = -1;
 
 	if (!ctl->config.nr_devices && !waits)
 		return;
@@ -214,20 +239,11 @@ static void apply_device(struct apply *apply, struct egpu_port_info *info,
 		waits &= device->policy == CONFIG_UNSET;
 	ignore = device ? device->ignore : 0;
 	if (gpu && ((device && device->policy == EGPU_POLICY_AUTO) || waits) &&
-	    !(info->failed_checks & ~ignore) &&
-	    (!grows(port) || apply_grow(apply, info))) {
-		if (!given(ctl, OPT_CHECK))
-			ret = egpu_attach(ctl->egpu, info->port, ignore,
-					  &transaction);
-		if (ret < 0)
-			apply->code = fail_errno(ctl, ret, "attach", info);
-		else if (device)
-			say(ctl, "port %u: attach [device %s]\n", info->port,
-			    device->section);
-		else
-			say(ctl, "port %u: attach\n", info->port);
-		apply->count++;
-	}
+	    !(info->failed_checks & ~(ignore | EGPU_CHECK_LINK)) &&
+	    (!grows(port) || apply_grow(apply, info, &lock)))
+		admit(apply, info, device);
+	if (lock >= 0)
+		close(lock);
 	free(functions);
 }
 

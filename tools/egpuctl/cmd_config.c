@@ -129,9 +129,26 @@ static enum exit_code track_soft(struct ctl *ctl)
 			code = config_save(ctl, &info, "soft", "yes");
 		if (given(ctl, OPT_SAVE) && *watch && code == EXIT_DONE)
 			code = config_save(ctl, &info, "watch", watch);
+	} else if (given(ctl, OPT_SAVE)) {
+		fprintf(stderr, "egpuctl: nothing was saved\n");
 	}
 	port_reply(ctl, info.port);
 	return code;
+}
+
+/* The slot goes with untrack; it must not come back with the next track. */
+static enum exit_code save_no_slot(struct ctl *ctl,
+				   const struct egpu_port_info *info)
+{
+	struct config_port *port;
+	char path[160];
+
+	if (path_of(info, path, sizeof(path)))
+		return EXIT_DONE;
+	port = config_port_find(&ctl->config, path);
+	if (!port || port->soft != 1)
+		return EXIT_DONE;
+	return config_save(ctl, info, "soft", "no");
 }
 
 static enum exit_code set_tracking(struct ctl *ctl, bool track)
@@ -157,6 +174,8 @@ static enum exit_code set_tracking(struct ctl *ctl, bool track)
 	    track ? "tracked" : "not tracked", until(ctl));
 	if (given(ctl, OPT_SAVE))
 		code = config_save(ctl, &info, "track", track ? "yes" : "no");
+	if (given(ctl, OPT_SAVE) && !track && code == EXIT_DONE)
+		code = save_no_slot(ctl, &info);
 	port_reply(ctl, info.port);
 	return code;
 }

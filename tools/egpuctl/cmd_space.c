@@ -55,97 +55,22 @@ void port_space_free(struct port_space *ps)
 	view_free(&ps->view);
 }
 
-bool bar_room(const struct egpu_function *f, int bar, struct bar_room *room)
-{
-	const struct egpu_bar *b = &f->bars[bar];
-
-	if (!b->length)
-		return false;
-	*room = (struct bar_room){
-		.f = f, .address = egpu_function_address(f), .bar = bar,
-		.size = b->length, .assigned = b->flags & EGPU_BAR_ASSIGNED,
-		.kind = egpu_space_kind(b->flags),
-	};
-	/* the expansion ROM is no BAR of this kind */
-	if (bar < 6)
-		room->resizable = egpu_rebar_sizes(&room->address, bar,
-						   false, &room->sizes) !=
-				  -ENOENT;
-	return true;
-}
-
-void bar_fit(struct port_space *ps, const struct bar_room *room, uint64_t size,
-	     struct egpu_fit *fit)
-{
-	struct egpu_taken *now = egpu_space_taken(&ps->space, &room->address,
-						  room->bar);
-
-	if (now)
-		now->gone = true;
-	egpu_space_fit(&ps->space, room->kind, &size, 1, fit);
-	if (now)
-		now->gone = false;
-}
-
-uint64_t bar_largest(const struct bar_room *room)
-{
-	int bit;
-
-	for (bit = 43; bit >= 0; bit--)
-		if (room->sizes >> bit & 1)
-			return 1ULL << (bit + 20);
-	return 0;
-}
-
-uint64_t bar_best(struct port_space *ps, const struct bar_room *room,
-		  uint64_t limit)
-{
-	struct egpu_fit fit;
-	int bit;
-
-	for (bit = 43; bit >= 0 && ps->known; bit--) {
-		uint64_t size = 1ULL << (bit + 20);
-
-		if (!(room->sizes >> bit & 1) || size > limit)
-			continue;
-		if (room->assigned && size == room->size)
-			return size;
-		bar_fit(ps, room, size, &fit);
-		if (fit.fits == EGPU_FITS_NOW ||
-		    fit.fits == EGPU_FITS_REGROWN)
-			return size;
-	}
-	return 0;
-}
-
-bool bar_pick(const struct port_space *ps, struct bar_room *room)
-{
-	struct bar_room one;
-	bool found = false;
-	int i;
-
-	for (i = 0; ps->view.gpu && i < 6; i++)
-		if (bar_room(ps->view.gpu, i, &one) && one.resizable &&
-		    (!found || bar_largest(&one) > bar_largest(room) ||
-		     (bar_largest(&one) == bar_largest(room) &&
-		      one.size > room->size))) {
-			*room = one;
-			found = true;
-		}
-	return found;
-}
-
 static void find_cure(const struct port_space *ps, enum egpu_space_kind kind,
 		      const struct egpu_fit *fit, struct egpu_space_cure *cure)
 {
+	struct egpu_address port = egpu_port_address(&ps->view.info);
 	char *cmdline = egpu_read(egpu_roots.proc, "cmdline");
+	struct egpu_boot boot = {
+		.port = &port,
+		.hotplug = ps->view.info.flags & EGPU_PORT_HOTPLUG,
+		.cmdline = cmdline,
+	};
 
-	egpu_space_cure(&ps->space, kind, fit,
-			ps->view.info.flags & EGPU_PORT_HOTPLUG, cmdline, cure);
+	egpu_space_cure(&ps->space, kind, fit, &boot, cure);
 	free(cmdline);
 }
 
-static void cure_text(const struct port_space *ps,
+static void cure_text(const struct port_space *ps, const struct egpu_fit *fit,
 		      const struct egpu_space_cure *cure, char *buf,
 		      size_t size)
 {
@@ -173,20 +98,35 @@ static void cure_text(const struct port_space *ps,
 	case EGPU_CURE_ROOT:
 		snprintf(buf, size, "sudo egpuctl space %s tells more", label);
 		break;
+	case EGPU_CURE_DETACH:
+		snprintf(buf, size, "detach that, then egpuctl %s %s%s",
+			 fit->grows ? "space" : "attach", label,
+			 fit->grows ? " --grow" : "");
+		break;
 	default:
 		*buf = 0;
 		break;
 	}
 }
 
+/* What a resize does not move is in its window. */
+static void shared_why(const struct port_space *ps, const struct egpu_fit *fit,
+		       char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s: not every kernel can resize it there; egpuctl space %s --grow tries",
+		 *fit->what ? "its window also holds " :
+			      "its window is of another type",
+		 fit->what, view_label(&ps->view));
+}
+
 void space_why(const struct port_space *ps, enum egpu_space_kind kind,
 	       const struct egpu_fit *fit, char *buf, size_t size)
 {
 	struct egpu_space_cure cure;
-	char help[320], bridge[EGPU_ADDRESS_LEN];
+	char help[480], bridge[EGPU_ADDRESS_LEN];
 
 	find_cure(ps, kind, fit, &cure);
-	cure_text(ps, &cure, help, sizeof(help));
+	cure_text(ps, fit, &cure, help, sizeof(help));
 	switch (fit->fits) {
 	case EGPU_FITS_BLOCKED:
 		egpu_address_format(&ps->space.bridges[fit->bridge].address,
@@ -200,6 +140,10 @@ void space_why(const struct port_space *ps, enum egpu_space_kind kind,
 			 *help ? "; " : "", help);
 		break;
 	case EGPU_FITS_UNKNOWN:
+		if (fit->shared) {
+			shared_why(ps, fit, buf, size);
+			break;
+		}
 		snprintf(buf, size, "what the root bus has is not known%s%s",
 			 *help ? "; " : "", help);
 		break;
@@ -256,23 +200,58 @@ static bool unassigned(struct port_space *ps, enum egpu_space_kind kind,
 /* A resizable BAR that cannot have all that it could. */
 static bool stunted(struct port_space *ps, struct obstacle *obstacle)
 {
-	uint64_t largest, best;
+	uint64_t limit = ps->max ? ps->max : UINT64_MAX, most;
 	struct bar_room room;
 	char address[EGPU_ADDRESS_LEN];
 
 	if (!ps->known || !bar_pick(ps, &room) || !room.sizes)
 		return false;
-	largest = bar_largest(&room);
-	if (ps->max && largest > ps->max)
+	most = bar_largest(&room, limit);
+	if (room.assigned && room.size >= most)
 		return false;
-	best = bar_best(ps, &room, UINT64_MAX);
-	if (best >= largest)
+	if (bar_best(ps, &room, limit) >= most)
 		return false;
-	*obstacle = (struct obstacle){ .kind = room.kind, .size = largest };
+	*obstacle = (struct obstacle){ .kind = room.kind, .size = most };
 	snprintf(obstacle->what, sizeof(obstacle->what), "%s BAR %d",
 		 egpu_address_format(&room.address, address), room.bar);
-	bar_fit(ps, &room, largest, &obstacle->fit);
+	bar_fit(ps, &room, most, &obstacle->fit);
 	return true;
+}
+
+/*
+ * What would be in the way of a GPU where none is: of a BAR as large as
+ * rebar-max, or as most are when they arrive.
+ */
+static bool waiting(struct port_space *ps, struct obstacle *obstacle)
+{
+	uint64_t size = 1ULL << 20, limit = ps->max ? ps->max : 256ULL << 20;
+
+	if (!ps->known || view_is_occupied(&ps->view.info) ||
+	    ps->view.nr_functions)
+		return false;
+	while (size << 1 <= limit)
+		size <<= 1;
+	*obstacle = (struct obstacle){
+		.kind = EGPU_SPACE_PREFETCHABLE,
+		.what = "a GPU's BAR",
+		.size = size,
+	};
+	egpu_space_fit(&ps->space, obstacle->kind, &size, 1, &obstacle->fit);
+	return obstacle->fit.fits == EGPU_FITS_BLOCKED ||
+	       obstacle->fit.fits == EGPU_FITS_ROOT;
+}
+
+/* Return: how many. */
+static int obstacles_get(struct port_space *ps,
+			 struct obstacle obstacles[EGPU_SPACE_KINDS + 1])
+{
+	int kind, n = 0;
+
+	for (kind = EGPU_SPACE_MEMORY; kind < EGPU_SPACE_KINDS; kind++)
+		n += unassigned(ps, kind, &obstacles[n]);
+	n += stunted(ps, &obstacles[n]);
+	n += waiting(ps, &obstacles[n]);
+	return n;
 }
 
 /* ------------------------------------------------------------------ text */
@@ -348,7 +327,7 @@ static void print_sizes(struct port_space *ps, const struct bar_room *room)
 		return;
 	}
 	printf(", resizable:");
-	for (bit = 0; bit < 44; bit++)
+	for (bit = 0; bit < EGPU_REBAR_BITS; bit++)
 		if (room->sizes >> bit & 1)
 			printf(" %s", bar_text(1ULL << (bit + 20), text));
 	best = bar_best(ps, room, limit);
@@ -383,7 +362,7 @@ static void print_bars(struct port_space *ps)
 static void print_obstacle(const struct port_space *ps,
 			   const struct obstacle *obstacle)
 {
-	char why[640], text[24];
+	char why[800], text[24];
 
 	space_why(ps, obstacle->kind, &obstacle->fit, why, sizeof(why));
 	printf("%s, %s: %s.\n", obstacle->what,
@@ -392,9 +371,9 @@ static void print_obstacle(const struct port_space *ps,
 
 static void print_space(struct port_space *ps)
 {
+	struct obstacle obstacles[EGPU_SPACE_KINDS + 1];
 	const struct ctl *ctl = ps->ctl;
-	struct obstacle obstacle;
-	int kind;
+	int i, count;
 
 	printf("%s%s%s (port %u, %s), %s\n", paint(ctl, BOLD),
 	       view_label(&ps->view), paint(ctl, PLAIN), ps->view.info.port,
@@ -405,11 +384,9 @@ static void print_space(struct port_space *ps)
 	}
 	print_windows(ps);
 	print_bars(ps);
-	for (kind = EGPU_SPACE_MEMORY; kind < EGPU_SPACE_KINDS; kind++)
-		if (unassigned(ps, kind, &obstacle))
-			print_obstacle(ps, &obstacle);
-	if (stunted(ps, &obstacle))
-		print_obstacle(ps, &obstacle);
+	count = obstacles_get(ps, obstacles);
+	for (i = 0; i < count; i++)
+		print_obstacle(ps, &obstacles[i]);
 	if (!ps->space.nr_root)
 		printf("What the root bus has, and what would fit in windows made anew: sudo egpuctl space %s\n",
 		       view_label(&ps->view));
@@ -502,7 +479,7 @@ static struct json_object *bar_json(struct port_space *ps,
 	put_int(o, "size", (int64_t)room->size);
 	put_bool(o, "assigned", room->assigned);
 	put_bool(o, "resizable", room->resizable);
-	for (bit = 0; room->sizes && bit < 44; bit++) {
+	for (bit = 0; room->sizes && bit < EGPU_REBAR_BITS; bit++) {
 		if (!sizes)
 			sizes = json_object_new_array();
 		if (!(room->sizes >> bit & 1))
@@ -536,6 +513,7 @@ static struct json_object *obstacle_json(const struct port_space *ps,
 		[EGPU_CURE_ABOVE_4G] = "above-4g",
 		[EGPU_CURE_FIRMWARE] = "firmware",
 		[EGPU_CURE_ROOT] = "root",
+		[EGPU_CURE_DETACH] = "detach",
 	};
 	struct json_object *o = json_object_new_object();
 	const struct egpu_fit *fit = &obstacle->fit;
@@ -562,10 +540,10 @@ static struct json_object *space_json(struct port_space *ps)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *bars = json_object_new_array();
-	struct json_object *obstacles = json_object_new_array();
-	struct obstacle obstacle;
+	struct json_object *array = json_object_new_array();
+	struct obstacle obstacles[EGPU_SPACE_KINDS + 1];
 	struct bar_room room;
-	int i, bar, kind;
+	int i, bar, count;
 
 	put_int(o, "port", ps->view.info.port);
 	put_text(o, "name", ps->view.name);
@@ -584,14 +562,11 @@ static struct json_object *space_json(struct port_space *ps)
 			if (bar_room(&ps->view.functions[i], bar, &room))
 				json_object_array_add(bars,
 						      bar_json(ps, &room));
-	for (kind = EGPU_SPACE_MEMORY; kind < EGPU_SPACE_KINDS; kind++)
-		if (unassigned(ps, kind, &obstacle))
-			json_object_array_add(obstacles,
-					      obstacle_json(ps, &obstacle));
-	if (stunted(ps, &obstacle))
-		json_object_array_add(obstacles, obstacle_json(ps, &obstacle));
+	count = obstacles_get(ps, obstacles);
+	for (i = 0; i < count; i++)
+		json_object_array_add(array, obstacle_json(ps, &obstacles[i]));
 	put(o, "bars", bars);
-	put(o, "obstacles", obstacles);
+	put(o, "obstacles", array);
 	return o;
 }
 

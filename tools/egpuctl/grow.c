@@ -3,9 +3,13 @@
  * space PORT --grow: another size for the resizable BAR of a GPU. The kernel does
  * it for a function without driver only: the GPU is held, the module's stub
  * unbound from the function, the size written, the stub bound again, and the GPU
- * attached. Whatever fails: the old size is put back, and the GPU attached.
+ * attached. Whatever fails: the old size is put back as far as the kernel does
+ * it, what came of that is told, and the GPU attached. Nobody else of us does
+ * this to the function meanwhile: a file is locked from before it is looked at
+ * until the attach was sent.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +18,9 @@
 #include "detach.h"
 #include "space.h"
 
-#define MAX_SIZES	44
+#define MAX_SIZES	EGPU_REBAR_BITS
+#define BARS		6
+#define LOCK_MS		10000
 
 /**
  * struct grow - one BAR that is to be resized
@@ -29,6 +35,11 @@
  * @nr_sizes: how many
  * @from: size before
  * @to: size now
+ * @known: there is a BAR to resize: @room and @from are valid
+ * @lock: of the function, or -1
+ * @had: sizes of the function's BARs before, 0: no place
+ * @lost: of a BAR that has not what it had: a sentence, or ""
+ * @driver: that was bound to it where the stub should be
  * @was_ready: it was in use by its driver, and gets it back
  * @quiet: steps are not told
  * @steps: JSON, or NULL
@@ -45,6 +56,11 @@ struct grow {
 	int nr_sizes;
 	uint64_t from;
 	uint64_t to;
+	bool known;
+	int lock;
+	uint64_t had[BARS];
+	char lost[160];
+	char driver[EGPU_NAME_LEN];
 	bool was_ready;
 	bool quiet;
 	struct json_object *steps;
@@ -77,7 +93,7 @@ static bool can_have(const struct grow *grow, uint64_t size)
 static enum exit_code check_fixed(struct grow *grow)
 {
 	struct egpu_fit fit;
-	char text[24], why[640];
+	char text[24], why[800];
 
 	if (!can_have(grow, grow->fixed))
 		return fail(grow->ctl, EXIT_UNSUPPORTED, "egpuctl space",
@@ -129,7 +145,24 @@ static bool look(struct grow *grow)
 	egpu_address_format(&grow->room.address, grow->address);
 	grow->from = grow->room.size;
 	grow->to = grow->room.size;
+	grow->known = true;
 	return true;
+}
+
+static enum exit_code lock_function(struct grow *grow)
+{
+	grow->lock = egpu_function_lock(&grow->room.address, run_dir(),
+					LOCK_MS);
+	if (grow->lock >= 0)
+		return EXIT_DONE;
+	if (grow->lock == -EBUSY)
+		return fail(grow->ctl, EXIT_BUSY, NULL, &grow->info,
+			    "another egpuctl is at work on %s", grow->address);
+	if (grow->lock == -EACCES || grow->lock == -EPERM)
+		return fail_errno(grow->ctl, grow->lock, "grow", &grow->info);
+	return fail(grow->ctl, EXIT_FAILED, NULL, &grow->info,
+		    "no file could be locked in %s: %s", run_dir(),
+		    strerror(-grow->lock));
 }
 
 /* Tries the sizes. Return: 0, -errno of the last one. */
@@ -156,7 +189,7 @@ static int try_sizes(struct grow *grow)
 }
 
 /* The kernel puts the old size back; here, where it did not. */
-static void put_back(struct grow *grow)
+static int put_back(struct grow *grow)
 {
 	const struct bar_room *room = &grow->room;
 	char text[24];
@@ -164,39 +197,93 @@ static void put_back(struct grow *grow)
 
 	if (!room->assigned ||
 	    egpu_bar_size(&room->address, room->bar) == grow->from)
-		return;
+		return 0;
 	ret = egpu_rebar_set(&room->address, room->bar, grow->from);
 	step(grow, "BAR %d of %s back to %s: %s", room->bar, grow->address,
 	     space_text(grow->from, text), ret ? strerror(-ret) : "done");
+	return ret;
 }
 
-/* Held. Return: 0, -EBUSY it has a driver, other -errno. */
+static void note_bars(struct grow *grow)
+{
+	int i;
+
+	for (i = 0; i < BARS; i++)
+		grow->had[i] = egpu_bar_size(&grow->room.address, i);
+}
+
+/* Has each BAR what it had, and the resized one what it should? */
+static int check_bars(struct grow *grow)
+{
+	char now_text[24], text[24];
+	uint64_t now, want;
+	int i;
+
+	for (i = 0; i < BARS; i++) {
+		want = i == grow->room.bar ? grow->to : grow->had[i];
+		now = egpu_bar_size(&grow->room.address, i);
+		if (!grow->had[i] || now == want)
+			continue;
+		if (now)
+			snprintf(grow->lost, sizeof(grow->lost),
+				 "BAR %d of %s has %s, not %s", i,
+				 grow->address, space_text(now, now_text),
+				 space_text(want, text));
+		else
+			snprintf(grow->lost, sizeof(grow->lost),
+				 "BAR %d of %s has no space any more", i,
+				 grow->address);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Nothing is bound to it. Return: 0, -errno. */
+static int resize_bare(struct grow *grow)
+{
+	int ret, back = 0, lost;
+
+	note_bars(grow);
+	ret = try_sizes(grow);
+	if (ret)
+		back = put_back(grow);
+	lost = check_bars(grow);
+	return ret ? ret : back ? back : lost;
+}
+
+/* Held, and locked. Return: 0, -EBUSY it has a driver, other -errno. */
 static int resize(struct grow *grow)
 {
-	int lock = egpu_function_lock(&grow->room.address), ret, again;
 	char *driver = egpu_device_driver(&grow->room.address);
 	bool stub = driver && !strcmp(driver, "egpu");
+	sigset_t stop, before;
+	int ret = 0, again;
 
-	ret = driver && !stub ? -EBUSY : 0;
+	if (driver && !stub) {
+		snprintf(grow->driver, sizeof(grow->driver), "%s", driver);
+		ret = -EBUSY;
+	}
 	free(driver);
+	/* half of it is worse than a late end */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGHUP);
+	sigprocmask(SIG_BLOCK, &stop, &before);
 	if (!ret && stub) {
 		ret = egpu_stub(&grow->room.address, false);
 		step(grow, "Unbind egpu's stub from %s: %s", grow->address,
 		     ret ? strerror(-ret) : "done");
 		stub = !ret;
 	}
-	if (!ret) {
-		ret = try_sizes(grow);
-		if (ret)
-			put_back(grow);
-	}
+	if (!ret)
+		ret = resize_bare(grow);
 	if (stub) {
 		again = egpu_stub(&grow->room.address, true);
 		step(grow, "Bind egpu's stub again: %s",
 		     again ? strerror(-again) : "done");
 	}
-	if (lock >= 0)
-		close(lock);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
 
@@ -243,18 +330,19 @@ static void tell_nothing(struct grow *grow)
 {
 	uint64_t size = grow->room.size;
 	struct egpu_fit fit;
-	char text[24], why[640];
+	char text[24], why[800];
 
 	/* the next one */
 	do {
 		size <<= 1;
-	} while (size < bar_largest(&grow->room) && !can_have(grow, size));
+	} while (size < bar_largest(&grow->room, UINT64_MAX) &&
+		 !can_have(grow, size));
 	say(grow->ctl, "BAR %d of %s has %s: ", grow->room.bar, grow->address,
 	    space_text(grow->room.size, text));
 	if (grow->fixed) {
 		say(grow->ctl, "nothing to do.\n");
-	} else if (grow->room.sizes && bar_largest(&grow->room) <=
-		   grow->room.size) {
+	} else if (grow->room.sizes &&
+		   bar_largest(&grow->room, UINT64_MAX) <= grow->room.size) {
 		say(grow->ctl, "all that it can have.\n");
 	} else if (grow->ps.max && size > grow->ps.max) {
 		say(grow->ctl, "all that rebar-max allows.\n");
@@ -282,21 +370,40 @@ static enum exit_code give_back(struct grow *grow, enum exit_code code)
 		step(grow, "Attach: READY");
 		return code;
 	}
-	ret = fail(grow->ctl, ret < 0 ? exit_of(ret) : EXIT_FAILED, NULL,
-		   &grow->info, "port %s is left %s: egpuctl attach %u",
-		   grow->label, egpu_state_name(grow->info.state),
-		   grow->info.port);
-	return code == EXIT_DONE ? (enum exit_code)ret : code;
+	/* what failed first decides how it ends */
+	if (code == EXIT_DONE)
+		code = ret < 0 ? exit_of(ret) : EXIT_FAILED;
+	return fail(grow->ctl, code, NULL, &grow->info,
+		    "port %s is left %s: egpuctl attach %u", grow->label,
+		    egpu_state_name(grow->info.state), grow->info.port);
+}
+
+static enum exit_code busy(struct grow *grow)
+{
+	if (*grow->driver)
+		return fail(grow->ctl, EXIT_BUSY, NULL, &grow->info,
+			    "%s is driven by %s", grow->address, grow->driver);
+	if (!grow->room.assigned)
+		return fail(grow->ctl, EXIT_BUSY, "egpuctl space", &grow->info,
+			    "BAR %d of %s has no space, and is not resized before it has",
+			    grow->room.bar, grow->address);
+	return fail(grow->ctl, EXIT_BUSY, "egpuctl log", &grow->info,
+		    "BAR %d of %s is in use, by virtual functions or the kernel itself",
+		    grow->room.bar, grow->address);
 }
 
 static enum exit_code resize_failed(struct grow *grow, int ret)
 {
-	char text[24];
+	char text[24], hint[40];
 
+	if (*grow->lost) {
+		snprintf(hint, sizeof(hint), "egpuctl attach %u",
+			 grow->info.port);
+		return fail(grow->ctl, EXIT_FAILED, hint, &grow->info, "%s",
+			    grow->lost);
+	}
 	if (ret == -EBUSY)
-		return fail(grow->ctl, EXIT_BUSY, NULL, &grow->info,
-			    "%s has a driver, or virtual functions",
-			    grow->address);
+		return busy(grow);
 	if (ret != -ENOSPC)
 		return fail_errno(grow->ctl, ret, "grow", &grow->info);
 	return fail(grow->ctl, EXIT_FAILED, "egpuctl log", &grow->info,
@@ -339,15 +446,27 @@ static enum exit_code run(struct grow *grow)
 	return give_back(grow, code);
 }
 
+static void put_bytes(struct json_object *o, const char *key, uint64_t bytes)
+{
+	if (bytes)
+		put_int(o, key, (int64_t)bytes);
+	else
+		put_null(o, key);
+}
+
 static void grow_reply(struct grow *grow)
 {
 	struct json_object *o = json_object_new_object();
 
 	put_int(o, "port", grow->info.port);
 	put_text(o, "address", *grow->address ? grow->address : NULL);
-	put_int(o, "bar", grow->room.bar);
-	put_int(o, "from", (int64_t)grow->from);
-	put_int(o, "to", (int64_t)grow->to);
+	if (grow->known)
+		put_int(o, "bar", grow->room.bar);
+	else
+		put_null(o, "bar");
+	put_bytes(o, "from", grow->known ? grow->from : 0);
+	put_bytes(o, "to", grow->known ? egpu_bar_size(&grow->room.address,
+						       grow->room.bar) : 0);
 	put_text(o, "state", egpu_state_name(grow->info.state));
 	put(o, "steps", grow->steps);
 	put(reply(grow->ctl), "grow", o);
@@ -378,6 +497,9 @@ static enum exit_code grow_port(struct grow *grow)
 	}
 	grow->was_ready = grow->info.state == EGPU_STATE_READY;
 	catch_interrupt();
+	code = lock_function(grow);
+	if (code != EXIT_DONE)
+		return code;
 	code = run(grow);
 	if (code == EXIT_DONE && grow->to != grow->from)
 		say(ctl, "BAR %d of %s: %s -> %s.\n", grow->room.bar,
@@ -388,7 +510,7 @@ static enum exit_code grow_port(struct grow *grow)
 
 enum exit_code space_grow(struct ctl *ctl)
 {
-	struct grow grow = { .ctl = ctl };
+	struct grow grow = { .ctl = ctl, .lock = -1 };
 	enum exit_code code = read_size(&grow);
 
 	if (code == EXIT_DONE)
@@ -401,19 +523,37 @@ enum exit_code space_grow(struct ctl *ctl)
 	snprintf(grow.label, sizeof(grow.label), "%s",
 		 view_label(&grow.ps.view));
 	code = grow_port(&grow);
+	if (grow.lock >= 0)
+		close(grow.lock);
 	if (ctl->json)
 		grow_reply(&grow);
 	port_space_free(&grow.ps);
 	return code;
 }
 
-enum exit_code grow_held(struct ctl *ctl, const struct egpu_port_info *info,
-			 bool check, char *what, size_t size)
+/* With the lock: is it still to be made larger? */
+static enum exit_code grow_locked(struct grow *grow)
 {
-	struct grow grow = { .ctl = ctl, .info = *info, .quiet = true };
+	int ret;
+
+	if (!look(grow) || grow->info.state != EGPU_STATE_HELD ||
+	    grow->info.transaction)
+		return EXIT_DONE;
+	choose(grow);
+	if (!grow->nr_sizes)
+		return EXIT_DONE;
+	ret = resize(grow);
+	return ret ? resize_failed(grow, ret) : EXIT_DONE;
+}
+
+enum exit_code grow_held(struct ctl *ctl, const struct egpu_port_info *info,
+			 bool check, char *what, size_t size, int *lock)
+{
+	struct grow grow = {
+		.ctl = ctl, .info = *info, .quiet = true, .lock = -1,
+	};
 	enum exit_code code = EXIT_DONE;
 	char from[24], to[24];
-	int ret;
 
 	*what = 0;
 	port_space_get(ctl, info, &grow.ps);
@@ -423,16 +563,17 @@ enum exit_code grow_held(struct ctl *ctl, const struct egpu_port_info *info,
 		choose(&grow);
 	if (grow.nr_sizes && check)
 		grow.to = grow.sizes[0];
-	if (grow.nr_sizes && !check) {
-		ret = resize(&grow);
-		/* somebody else was faster */
-		if (ret && ret != -EBUSY)
-			code = resize_failed(&grow, ret);
+	/* also when there is nothing left to do: it may be half done */
+	if (grow.known && !check) {
+		code = lock_function(&grow);
+		if (code == EXIT_DONE)
+			code = grow_locked(&grow);
 	}
 	if (grow.to != grow.from)
 		snprintf(what, size, "BAR %d of %s %s -> %s", grow.room.bar,
 			 grow.address, bar_text(grow.from, from),
 			 bar_text(grow.to, to));
+	*lock = grow.lock;
 	port_space_free(&grow.ps);
 	return code;
 }

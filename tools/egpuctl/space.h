@@ -52,11 +52,11 @@ int port_space_get(struct ctl *ctl, const struct egpu_port_info *info,
 void port_space_free(struct port_space *ps);
 /* Return: false: there is no such BAR. */
 bool bar_room(const struct egpu_function *f, int bar, struct bar_room *room);
-/* Would it fit with this size, in place of what it is now? */
+/* barfit.c: could it be resized to this size, in place of what it is now? */
 void bar_fit(struct port_space *ps, const struct bar_room *room, uint64_t size,
 	     struct egpu_fit *fit);
-/* The largest size it can have; 0: not known. */
-uint64_t bar_largest(const struct bar_room *room);
+/* The largest size up to @limit that it can have; 0: none, or not known. */
+uint64_t bar_largest(const struct bar_room *room, uint64_t limit);
 /*
  * The largest size below @limit that it can have and that fits, as far as that is
  * known; 0: none. No limit: UINT64_MAX.
@@ -73,10 +73,11 @@ void space_why(const struct port_space *ps, enum egpu_space_kind kind,
 enum exit_code space_grow(struct ctl *ctl);
 /*
  * Makes the BAR of a held GPU as large as it fits, up to rebar-max; with @check
- * only says so. @what: what was done, empty: nothing. EXIT_DONE also when
- * nothing larger fits.
+ * only says so. @what: what was done, empty: nothing. @lock: out: to be closed
+ * when the GPU is admitted, or -1. EXIT_DONE also when nothing larger fits;
+ * EXIT_BUSY: it is somebody else's turn.
  */
 enum exit_code grow_held(struct ctl *ctl, const struct egpu_port_info *info,
-			 bool check, char *what, size_t size);
+			 bool check, char *what, size_t size, int *lock);
 
 #endif /* EGPUCTL_SPACE_H */

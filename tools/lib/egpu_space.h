@@ -24,6 +24,7 @@ enum egpu_space_kind {
  * @size: bytes
  * @in_use: it has to stay where it is
  * @on_way: the window of the next bridge on the way
+ * @kind: which of its windows that is
  * @gone: as if it were not there
  * @what: "0000:04:00.0 BAR 1", "0000:05:00.0 window", ...
  */
@@ -32,6 +33,7 @@ struct egpu_taken {
 	uint64_t size;
 	bool in_use;
 	bool on_way;
+	enum egpu_space_kind kind;
 	bool gone;
 	char what[EGPU_TAKEN_LEN];
 };
@@ -128,12 +130,19 @@ enum egpu_fits {
  * @bridge: with BLOCKED: which window is in the way, an index; else -1
  * @what: with BLOCKED: what it holds
  * @need: bytes that a window for all of it has to have
+ * @align: of the largest BAR in that window
+ * @grows: of a BAR that is to be resized
+ * @shared: then: its window also holds @what, which the kernel leaves there, or
+ *	is of another type; with UNKNOWN: not every kernel can do it
  */
 struct egpu_fit {
 	enum egpu_fits fits;
 	int bridge;
 	char what[EGPU_TAKEN_LEN];
 	uint64_t need;
+	uint64_t align;
+	bool grows;
+	bool shared;
 };
 
 /**
@@ -160,6 +169,8 @@ uint64_t egpu_space_regrown(const struct egpu_space *space,
  * @EGPU_CURE_ABOVE_4G: the firmware's setting for addresses above 4 GiB
  * @EGPU_CURE_FIRMWARE: the firmware gives the root bus too little
  * @EGPU_CURE_ROOT: root is told more
+ * @EGPU_CURE_DETACH: only what is in the way has to go: nothing given at boot
+ *	helps, or it is given already
  */
 enum egpu_cure_kind {
 	EGPU_CURE_NONE = 0,
@@ -168,11 +179,24 @@ enum egpu_cure_kind {
 	EGPU_CURE_ABOVE_4G,
 	EGPU_CURE_FIRMWARE,
 	EGPU_CURE_ROOT,
+	EGPU_CURE_DETACH,
 };
 
 struct egpu_space_cure {
 	enum egpu_cure_kind kind;
-	char parameter[256];
+	char parameter[400];
+};
+
+/**
+ * struct egpu_boot - what is known of the next boot
+ * @port: the port
+ * @hotplug: it is hotplug capable: the kernel keeps space for it
+ * @cmdline: what the kernel was given, may be NULL
+ */
+struct egpu_boot {
+	const struct egpu_address *port;
+	bool hotplug;
+	const char *cmdline;
 };
 
 /**
@@ -180,15 +204,16 @@ struct egpu_space_cure {
  * @space: the way
  * @kind: of window
  * @fit: from egpu_space_fit()
- * @hotplug: the port is hotplug capable: the kernel keeps space for it
- * @cmdline: what the kernel was given, may be NULL
+ * @boot: the port, and what the kernel was given
  * @cure: out
  */
 void egpu_space_cure(const struct egpu_space *space, enum egpu_space_kind kind,
-		     const struct egpu_fit *fit, bool hotplug,
-		     const char *cmdline, struct egpu_space_cure *cure);
+		     const struct egpu_fit *fit, const struct egpu_boot *boot,
+		     struct egpu_space_cure *cure);
 
 /* --------------------------------------------------------- resizable BARs */
+
+#define EGPU_REBAR_BITS	28	/* 1 MiB to 128 TiB */
 
 /*
  * egpu_rebar_sizes() - sizes that a BAR can have: bit N is 2^(N + 20) bytes. The
@@ -201,15 +226,24 @@ int egpu_rebar_sizes(const struct egpu_address *function, int bar, bool wake,
 int egpu_rebar_bit(uint64_t size);
 /*
  * egpu_rebar_set() - resize a BAR of a function without driver. When it fails
- * the kernel put the old size back. Return: 0, -EBUSY it has a driver, -ENOSPC
- * it does not fit, other -errno.
+ * the kernel has tried to put the old size back. Return: 0; -EBUSY it has a
+ * driver, virtual functions, or no place; -ENOSPC it does not fit, or no window
+ * could be made anew for it; -EOPNOTSUPP the kernel keeps what firmware did;
+ * other -errno.
  */
 int egpu_rebar_set(const struct egpu_address *function, int bar, uint64_t size);
 /* egpu_bar_size() - as sysfs shows it; 0: it has no place */
 uint64_t egpu_bar_size(const struct egpu_address *function, int bar);
 /* egpu_stub() - bind the module's stub to a held function, or unbind it */
 int egpu_stub(const struct egpu_address *function, bool bind);
-/* egpu_function_lock() - nobody else of us changes it. Return: close() it. */
-int egpu_function_lock(const struct egpu_address *function);
+/*
+ * egpu_function_lock() - nobody else of us changes it
+ * @dir: where the file is that is locked; made, when it is not there
+ * @ms: to wait at most
+ *
+ * Return: close() it; -EBUSY somebody else has it, -EACCES, other -errno.
+ */
+int egpu_function_lock(const struct egpu_address *function, const char *dir,
+		       int ms);
 
 #endif /* LIBEGPU_EGPU_SPACE_H */

@@ -12,13 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "egpu_space.h"
 #include "internal.h"
 
 #define SMALLEST_BIT	20	/* 1 MiB */
-#define LARGEST_BIT	47
+#define LARGEST_BIT	(SMALLEST_BIT + EGPU_REBAR_BITS - 1)
+#define LOCK_LOOK_MS	50
+#define KERNEL_ENOTSUPP	524	/* the kernel's own; it should not come out */
 
 int egpu_rebar_bit(uint64_t size)
 {
@@ -68,14 +72,19 @@ static int write_to(const char *path, const char *text)
 int egpu_rebar_set(const struct egpu_address *function, int bar, uint64_t size)
 {
 	char path[96], name[EGPU_ADDRESS_LEN], text[16];
-	int bit = egpu_rebar_bit(size);
+	int bit = egpu_rebar_bit(size), ret;
 
 	if (bit < 0)
 		return -EINVAL;
 	snprintf(path, sizeof(path), "devices/%s/resource%d_resize",
 		 egpu_address_format(function, name), bar);
 	snprintf(text, sizeof(text), "%d", bit);
-	return write_to(path, text);
+	ret = write_to(path, text);
+	/* no window was empty without it, unless the device has gone */
+	if (ret == -ENOENT && egpu_exists(egpu_roots.sysfs,
+					  "bus/pci/devices/%s", name))
+		return -ENOSPC;
+	return ret == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : ret;
 }
 
 int egpu_stub(const struct egpu_address *function, bool bind)
@@ -86,16 +95,37 @@ int egpu_stub(const struct egpu_address *function, bool bind)
 			egpu_address_format(function, name));
 }
 
-int egpu_function_lock(const struct egpu_address *function)
+/* Root's own: what others may open they could lock for ever. */
+static int open_lock(const struct egpu_address *function, const char *dir)
 {
 	char path[PATH_MAX], name[EGPU_ADDRESS_LEN];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", egpu_roots.sysfs,
-		 egpu_address_format(function, name));
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
-	flock(fd, LOCK_EX);
+	snprintf(path, sizeof(path), "%s/%s.lock", dir,
+		 egpu_address_format(function, name));
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int egpu_function_lock(const struct egpu_address *function, const char *dir,
+		       int ms)
+{
+	struct timespec pause = { 0, LOCK_LOOK_MS * 1000000L };
+	int fd = open_lock(function, dir), ret;
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+		ret = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		if (ret == -EINTR)
+			continue;
+		if (ret == -EBUSY && ms > 0) {
+			nanosleep(&pause, NULL);
+			ms -= LOCK_LOOK_MS;
+			continue;
+		}
+		close(fd);
+		return ret;
+	}
 	return fd;
 }

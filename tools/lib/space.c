@@ -13,6 +13,8 @@
 #define FOUR_GIB	(1ULL << 32)
 #define MAX_BARS	(2 * EGPU_FIT_MAX)
 #define LARGEST_BIT	47	/* resizable BARs end at 2^47, 128 TiB */
+#define ORDER_MEMORY	24	/* what windows are rounded to: 16 MiB */
+#define ORDER_LARGE	28	/* 256 MiB */
 
 enum egpu_space_kind egpu_space_kind(uint32_t flags)
 {
@@ -104,26 +106,31 @@ static bool place(struct room *room, uint64_t size, uint64_t align)
 	return true;
 }
 
-typedef bool (*stays_fn)(const struct egpu_taken *taken);
+typedef bool (*stays_fn)(const struct egpu_taken *taken,
+			 enum egpu_space_kind kind);
 
-static bool all_stay(const struct egpu_taken *taken)
+static bool all_stay(const struct egpu_taken *taken, enum egpu_space_kind kind)
 {
+	(void)kind;
 	return !taken->gone;
 }
 
 /* Beside the window on the way nothing is moved: as the kernel does it. */
-static bool others_stay(const struct egpu_taken *taken)
+static bool others_stay(const struct egpu_taken *taken,
+			enum egpu_space_kind kind)
 {
-	return !taken->gone && !taken->on_way;
+	return !taken->gone && !(taken->on_way && taken->kind == kind);
 }
 
-static bool users_stay(const struct egpu_taken *taken)
+static bool users_stay(const struct egpu_taken *taken,
+		       enum egpu_space_kind kind)
 {
+	(void)kind;
 	return !taken->gone && taken->in_use;
 }
 
 static bool room_make(struct room *room, const struct egpu_window *window,
-		      stays_fn stays, bool low)
+		      stays_fn stays, enum egpu_space_kind kind, bool low)
 {
 	int i;
 
@@ -141,16 +148,17 @@ static bool room_make(struct room *room, const struct egpu_window *window,
 	if (!room->stays)
 		return false;
 	for (i = 0; i < window->nr_taken; i++)
-		if (stays(&window->taken[i]))
+		if (stays(&window->taken[i], kind))
 			room->stays[room->nr++] = window->taken[i];
 	return true;
 }
 
 static bool fits_one(const struct egpu_window *window, stays_fn stays,
-		     bool low, uint64_t size, uint64_t align)
+		     enum egpu_space_kind kind, bool low, uint64_t size,
+		     uint64_t align)
 {
 	struct room room;
-	bool fits = room_make(&room, window, stays, low) &&
+	bool fits = room_make(&room, window, stays, kind, low) &&
 		    place(&room, size, align);
 
 	free(room.stays);
@@ -159,10 +167,11 @@ static bool fits_one(const struct egpu_window *window, stays_fn stays,
 
 /* @sizes: largest first */
 static bool fits_each(const struct egpu_window *window, stays_fn stays,
-		      const uint64_t *sizes, int count)
+		      enum egpu_space_kind kind, const uint64_t *sizes,
+		      int count)
 {
 	struct room room;
-	bool fits = room_make(&room, window, stays, false);
+	bool fits = room_make(&room, window, stays, kind, false);
 	int i;
 
 	for (i = 0; i < count && fits; i++)
@@ -176,7 +185,8 @@ uint64_t egpu_window_largest(const struct egpu_window *window)
 	int bit;
 
 	for (bit = LARGEST_BIT; bit >= 4 && window->size; bit--)
-		if (fits_one(window, all_stay, false, 1ULL << bit, 1ULL << bit))
+		if (fits_one(window, all_stay, EGPU_SPACE_IO, false,
+			     1ULL << bit, 1ULL << bit))
 			return 1ULL << bit;
 	return 0;
 }
@@ -199,12 +209,13 @@ static void add(struct bars *bars, uint64_t size)
 }
 
 static const struct egpu_taken *blocker(const struct egpu_window *window,
-					stays_fn stays)
+					stays_fn stays,
+					enum egpu_space_kind kind)
 {
 	int i;
 
 	for (i = 0; i < window->nr_taken; i++)
-		if (stays(&window->taken[i]))
+		if (stays(&window->taken[i], kind))
 			return &window->taken[i];
 	return NULL;
 }
@@ -220,7 +231,8 @@ static enum egpu_fits fits_root(const struct egpu_space *space,
 	for (i = 0; i < space->nr_bridges; i++)
 		low |= !space->bridges[i].window[kind].wide;
 	for (i = 0; i < space->nr_root; i++)
-		if (fits_one(&space->root[i], others_stay, low, need, align))
+		if (fits_one(&space->root[i], others_stay, kind, low, need,
+			     align))
 			return EGPU_FITS_REGROWN;
 	return space->nr_root && kind != EGPU_SPACE_IO ? EGPU_FITS_ROOT :
 							 EGPU_FITS_UNKNOWN;
@@ -237,13 +249,13 @@ static void regrow(const struct egpu_space *space, enum egpu_space_kind kind,
 	for (i = inner; i >= 0; i--) {
 		const struct egpu_window *w = &space->bridges[i].window[kind];
 		stays_fn stays = i == inner ? users_stay : others_stay;
-		const struct egpu_taken *held = blocker(w, stays);
+		const struct egpu_taken *held = blocker(w, stays, kind);
 
 		if (!held)
 			continue;
 		fits = i == inner ?
-		       fits_each(w, stays, bars->size, bars->count) :
-		       fits_one(w, stays, false, fit->need, align);
+		       fits_each(w, stays, kind, bars->size, bars->count) :
+		       fits_one(w, stays, kind, false, fit->need, align);
 		fit->fits = fits ? EGPU_FITS_REGROWN : EGPU_FITS_BLOCKED;
 		if (!fits) {
 			fit->bridge = i;
@@ -259,7 +271,7 @@ void egpu_space_fit(const struct egpu_space *space, enum egpu_space_kind kind,
 {
 	const struct egpu_window *inner =
 		&space->bridges[space->nr_bridges - 1].window[kind];
-	struct bars bars = { .count = 0 };
+	struct bars bars = { .size = { 0 } };
 	int i;
 
 	*fit = (struct egpu_fit){ .fits = EGPU_FITS_NOW, .bridge = -1 };
@@ -267,19 +279,21 @@ void egpu_space_fit(const struct egpu_space *space, enum egpu_space_kind kind,
 		add(&bars, sizes[i]);
 		fit->need += sizes[i];
 	}
-	if (!count || (inner->size && fits_each(inner, all_stay, bars.size,
-						bars.count)))
+	fit->align = bars.size[0];
+	if (!count || (inner->size && fits_each(inner, all_stay, kind,
+						bars.size, bars.count)))
 		return;
 	for (i = 0; i < inner->nr_taken; i++)
-		if (all_stay(&inner->taken[i]) && !inner->taken[i].in_use)
+		if (all_stay(&inner->taken[i], kind) && !inner->taken[i].in_use)
 			add(&bars, inner->taken[i].size);
 	for (fit->need = 0, i = 0; i < bars.count; i++)
 		fit->need += bars.size[i];
 	fit->need = align_up(fit->need, MIB);
+	fit->align = bars.size[0];
 	regrow(space, kind, &bars, fit);
 	/* what stays there now would be in another window, too */
 	for (i = 0; fit->fits == EGPU_FITS_BLOCKED && i < inner->nr_taken; i++)
-		if (users_stay(&inner->taken[i]))
+		if (users_stay(&inner->taken[i], kind))
 			fit->need += inner->taken[i].size;
 	fit->need = align_up(fit->need, MIB);
 }
@@ -302,35 +316,28 @@ uint64_t egpu_space_regrown(const struct egpu_space *space,
 
 /* ------------------------------------------------------------ what helps */
 
-static uint64_t power_of_two(uint64_t size)
+/**
+ * struct options - what pci= says on a kernel's command line, the last one wins
+ * @realloc: windows may be made anew at boot
+ * @keep: bytes for each hotplug port, by kind of window
+ * @alignment: resource_alignment=, or ""
+ */
+struct options {
+	bool realloc;
+	uint64_t keep[EGPU_SPACE_KINDS];
+	char alignment[160];
+};
+
+/* 16G, 1536M, 0x1000 */
+static uint64_t size_of(const char *text)
 {
-	uint64_t power = MIB;
-
-	while (power < size)
-		power <<= 1;
-	return power;
-}
-
-static int order_of(uint64_t power)
-{
-	int order = 0;
-
-	while (power >>= 1)
-		order++;
-	return order;
-}
-
-/* What a parameter of the form KEY=16G was given; 0: it was not. */
-static uint64_t parameter_of(const char *cmdline, const char *key)
-{
-	const char *at = cmdline ? strstr(cmdline, key) : NULL;
-	uint64_t value;
 	char *end;
+	uint64_t value = strtoull(text, &end, 0);
 
-	if (!at)
-		return 0;
-	value = strtoull(at + strlen(key), &end, 0);
 	switch (*end) {
+	case 'T':
+	case 't':
+		return value << 40;
 	case 'G':
 	case 'g':
 		return value << 30;
@@ -343,6 +350,98 @@ static uint64_t parameter_of(const char *cmdline, const char *key)
 	default:
 		return value;
 	}
+}
+
+/* Return: what stands behind @key, or NULL: it is another option. */
+static const char *value_of(const char *option, const char *key)
+{
+	size_t len = strlen(key);
+
+	return strncmp(option, key, len) ? NULL : option + len;
+}
+
+static void read_option(const char *option, struct options *options)
+{
+	const char *value;
+
+	if (!strcmp(option, "realloc") || !strcmp(option, "realloc=on"))
+		options->realloc = true;
+	else if (!strcmp(option, "realloc=off"))
+		options->realloc = false;
+	else if ((value = value_of(option, "hpmmiosize=")))
+		options->keep[EGPU_SPACE_MEMORY] = size_of(value);
+	else if ((value = value_of(option, "hpmmioprefsize=")))
+		options->keep[EGPU_SPACE_PREFETCHABLE] = size_of(value);
+	else if ((value = value_of(option, "hpmemsize=")))
+		options->keep[EGPU_SPACE_MEMORY] =
+			options->keep[EGPU_SPACE_PREFETCHABLE] = size_of(value);
+	else if ((value = value_of(option, "resource_alignment=")))
+		snprintf(options->alignment, sizeof(options->alignment), "%s",
+			 value);
+}
+
+static void read_options(const char *cmdline, struct options *options)
+{
+	char *copy = strdup(cmdline ? cmdline : ""), *word, *words, *option;
+	char *list;
+	size_t from, to;
+
+	memset(options, 0, sizeof(*options));
+	if (!copy)
+		return;
+	for (from = to = 0; copy[from]; from++)
+		if (copy[from] != '"')
+			copy[to++] = copy[from];
+	copy[to] = 0;
+	for (word = strtok_r(copy, " \n", &words); word && strcmp(word, "--");
+	     word = strtok_r(NULL, " \n", &words)) {
+		if (strncmp(word, "pci=", 4))
+			continue;
+		for (option = strtok_r(word + 4, ",", &list); option;
+		     option = strtok_r(NULL, ",", &list))
+			read_option(option, options);
+	}
+	free(copy);
+}
+
+/* Are the windows of the bridge at @path made anew already? */
+static bool is_listed(const struct options *options, const char *path)
+{
+	char copy[sizeof(options->alignment)], *one, *save, *at;
+
+	strcpy(copy, options->alignment);
+	for (one = strtok_r(copy, ";", &save); one;
+	     one = strtok_r(NULL, ";", &save)) {
+		at = strchr(one, '@');
+		one = at ? at + 1 : one;
+		if (!strcmp(one, path) ||
+		    (!strncmp(path, "0000:", 5) && !strcmp(one, path + 5)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * ",resource_alignment=PATH" behind what it says already: without an order it
+ * changes no BAR, but has a bridge's windows made anew, whoever made them.
+ */
+static void add_alignment(const struct options *options, const char *path,
+			  char *buf, size_t size)
+{
+	bool listed = is_listed(options, path);
+	size_t used = strlen(buf);
+
+	snprintf(buf + used, size - used, ",resource_alignment=%s%s%s",
+		 options->alignment, listed || !*options->alignment ? "" : ";",
+		 listed ? "" : path);
+}
+
+static void path_of(const struct egpu_address *address, char *buf, size_t size)
+{
+	char name[EGPU_ADDRESS_LEN];
+
+	if (egpu_pci_path(address, buf, size))
+		snprintf(buf, size, "%s", egpu_address_format(address, name));
 }
 
 /* Is there so much at all, whoever has it now? */
@@ -361,7 +460,7 @@ static bool root_has(const struct egpu_space *space, enum egpu_space_kind kind,
 		if (end > start && end - start >= size)
 			return true;
 	}
-	return !space->nr_root;
+	return false;
 }
 
 static bool root_is_low(const struct egpu_space *space)
@@ -383,79 +482,101 @@ static void size_words(uint64_t size, char buf[24])
 		snprintf(buf, 24, "%lluG", (unsigned long long)(size >> 30));
 }
 
+/*
+ * A window in which @fit's BARs find their places wherever it begins; where the
+ * root bus has less, one that they just fill. Return: 0: not even that.
+ */
+static uint64_t window_size(const struct egpu_space *space,
+			    enum egpu_space_kind kind,
+			    const struct egpu_fit *fit)
+{
+	uint64_t unit = 1ULL << (kind == EGPU_SPACE_PREFETCHABLE ?
+				 ORDER_LARGE : ORDER_MEMORY);
+	uint64_t size = fit->need + (fit->align > MIB ? fit->align - MIB : 0);
+
+	size = align_up(size, unit);
+	if (root_has(space, kind, size))
+		return size;
+	size = align_up(fit->need, unit);
+	return root_has(space, kind, size) ? size : 0;
+}
+
 /* For a hotplug port the kernel keeps what it is told to, from boot on. */
 static bool keep_space(enum egpu_space_kind kind, uint64_t size,
-		       const char *cmdline, struct egpu_space_cure *cure)
+		       const struct egpu_boot *boot,
+		       struct egpu_space_cure *cure)
 {
 	const char *key = kind == EGPU_SPACE_PREFETCHABLE ? "hpmmioprefsize=" :
 							    "hpmmiosize=";
-	char words[24];
+	struct options options;
+	char words[24], path[160];
 
-	if (parameter_of(cmdline, key) >= size &&
-	    cmdline && strstr(cmdline, "realloc"))
+	read_options(boot->cmdline, &options);
+	path_of(boot->port, path, sizeof(path));
+	if (options.realloc && options.keep[kind] >= size &&
+	    is_listed(&options, path))
 		return false;
 	size_words(size, words);
 	cure->kind = EGPU_CURE_PARAMETER;
 	snprintf(cure->parameter, sizeof(cure->parameter),
 		 "pci=realloc=on,%s%s", key, words);
+	/* firmware's window would stay as it is */
+	add_alignment(&options, path, cure->parameter,
+		      sizeof(cure->parameter));
 	return true;
 }
 
 /* For another one it makes windows to what is plugged in at boot. */
-static bool make_anew(const struct egpu_space *space, int bridge, uint64_t size,
-		      const char *cmdline, struct egpu_space_cure *cure)
+static bool make_anew(const struct egpu_space *space, int bridge,
+		      const struct egpu_boot *boot,
+		      struct egpu_space_cure *cure)
 {
-	char name[EGPU_ADDRESS_LEN], path[160];
-	const struct egpu_address *address =
-		&space->bridges[bridge < 0 ? 0 : bridge].address;
+	struct options options;
+	char path[160];
 
-	cure->kind = EGPU_CURE_PARAMETER;
-	if (!cmdline || !strstr(cmdline, "realloc")) {
-		snprintf(cure->parameter, sizeof(cure->parameter),
-			 "pci=realloc=on");
-		return true;
-	}
-	if (strstr(cmdline, "resource_alignment="))
+	read_options(boot->cmdline, &options);
+	path_of(&space->bridges[bridge < 0 ? 0 : bridge].address, path,
+		sizeof(path));
+	if (options.realloc && is_listed(&options, path))
 		return false;
-	if (egpu_pci_path(address, path, sizeof(path)))
-		snprintf(path, sizeof(path), "%s",
-			 egpu_address_format(address, name));
-	snprintf(cure->parameter, sizeof(cure->parameter),
-		 "pci=realloc=on,resource_alignment=%d@%s", order_of(size),
-		 path);
+	cure->kind = EGPU_CURE_PARAMETER;
+	snprintf(cure->parameter, sizeof(cure->parameter), "pci=realloc=on");
+	if (options.realloc)
+		add_alignment(&options, path, cure->parameter,
+			      sizeof(cure->parameter));
 	return true;
 }
 
 void egpu_space_cure(const struct egpu_space *space, enum egpu_space_kind kind,
-		     const struct egpu_fit *fit, bool hotplug,
-		     const char *cmdline, struct egpu_space_cure *cure)
+		     const struct egpu_fit *fit, const struct egpu_boot *boot,
+		     struct egpu_space_cure *cure)
 {
-	uint64_t size = power_of_two(fit->need);
-	bool helps;
+	uint64_t size;
+	bool helps = false;
 
 	*cure = (struct egpu_space_cure){ .kind = EGPU_CURE_NONE };
-	if (!fit->need)
+	/* no window is a BAR's own because it is larger */
+	if (!fit->need || fit->shared)
 		return;
-	switch (fit->fits) {
-	case EGPU_FITS_NOW:
-	case EGPU_FITS_REGROWN:
+	if (fit->fits == EGPU_FITS_NOW || fit->fits == EGPU_FITS_REGROWN) {
 		cure->kind = EGPU_CURE_ATTACH;
 		return;
-	case EGPU_FITS_UNKNOWN:
+	}
+	if (fit->fits == EGPU_FITS_UNKNOWN || !space->nr_root) {
 		cure->kind = EGPU_CURE_ROOT;
 		return;
-	default:
-		break;
 	}
-	if (!root_has(space, kind, fit->need)) {
-		cure->kind = kind == EGPU_SPACE_PREFETCHABLE &&
-			     root_is_low(space) ? EGPU_CURE_ABOVE_4G :
-						  EGPU_CURE_FIRMWARE;
+	size = window_size(space, kind, fit);
+	if (size && boot->hotplug)
+		helps = keep_space(kind, size, boot, cure);
+	/* what is to grow is small when the kernel makes windows for it */
+	else if (size && !fit->grows)
+		helps = make_anew(space, fit->bridge, boot, cure);
+	if (helps)
 		return;
-	}
-	helps = hotplug ? keep_space(kind, size, cmdline, cure) :
-			  make_anew(space, fit->bridge, size, cmdline, cure);
-	if (!helps)
+	if (size && fit->fits == EGPU_FITS_BLOCKED)
+		cure->kind = EGPU_CURE_DETACH;
+	else
 		cure->kind = kind == EGPU_SPACE_PREFETCHABLE &&
 			     root_is_low(space) ? EGPU_CURE_ABOVE_4G :
 						  EGPU_CURE_FIRMWARE;

@@ -185,8 +185,11 @@ static void take_line(const struct reader *reader, const struct device *device,
 		return;
 	taken.on_way = window && reader->next &&
 		       egpu_address_equal(reader->next, &device->address);
-	if (window)
+	if (window) {
 		taken.in_use = !taken.on_way;
+		taken.kind = (enum egpu_space_kind)(nr - device->count +
+						    BRIDGE_WINDOWS);
+	}
 	if (window)
 		snprintf(taken.what, sizeof(taken.what), "%s window",
 			 device->name);
@@ -273,17 +276,19 @@ static bool root_name(const struct egpu_address *address, char *buf,
 {
 	char name[EGPU_ADDRESS_LEN], *dir;
 	unsigned int domain, bus;
+	bool found = false;
 	const char *at;
-	bool found;
 
 	dir = egpu_real(egpu_roots.sysfs, "bus/pci/devices/%s",
 			egpu_address_format(address, name));
-	at = dir ? strstr(dir, "/pci") : NULL;
-	while (at && sscanf(at, "/pci%x:%x/", &domain, &bus) != 2)
-		at = strstr(at + 1, "/pci");
-	found = at;
-	if (found)
+	/* behind VMD there are two: the last one counts */
+	for (at = dir ? strstr(dir, "/pci") : NULL; at;
+	     at = strstr(at + 1, "/pci")) {
+		if (sscanf(at, "/pci%x:%x/", &domain, &bus) != 2)
+			continue;
 		snprintf(buf, size, "PCI Bus %04x:%02x", domain, bus);
+		found = true;
+	}
 	free(dir);
 	return found;
 }
@@ -323,6 +328,7 @@ static void take_entry(const struct egpu_space *space,
 		if (way->size && way->start == taken.start &&
 		    way->size == taken.size) {
 			taken.on_way = true;
+			taken.kind = (enum egpu_space_kind)kind;
 			taken.in_use = false;
 		}
 	}
@@ -331,7 +337,8 @@ static void take_entry(const struct egpu_space *space,
 }
 
 /* What a device has beside its BARs (of virtual functions): its line tells. */
-static void take_hidden(struct egpu_space *space, const struct entry *entry)
+static void take_hidden(const struct reader *reader, struct egpu_space *space,
+			const struct entry *entry)
 {
 	struct egpu_taken taken = {
 		.start = entry->start,
@@ -355,7 +362,7 @@ static void take_hidden(struct egpu_space *space, const struct entry *entry)
 				    taken.start + taken.size)
 					return;
 			get_device(&address, &device);
-			taken.in_use = device.bound;
+			taken.in_use = !may_move(reader, &device);
 			snprintf(taken.what, sizeof(taken.what),
 				 "%s (SR-IOV)", device.name);
 			take(w, &taken);
@@ -363,7 +370,7 @@ static void take_hidden(struct egpu_space *space, const struct entry *entry)
 		}
 }
 
-static void get_root(struct egpu_space *space)
+static void get_root(const struct reader *reader, struct egpu_space *space)
 {
 	char *text = egpu_read(egpu_roots.proc, "iomem"), *save, *line;
 	struct egpu_window *window = NULL;
@@ -386,10 +393,29 @@ static void get_root(struct egpu_space *space)
 			take_entry(space, window, &entry);
 		}
 		if (window)
-			take_hidden(space, &entry);
+			take_hidden(reader, space, &entry);
 	}
 out:
 	free(text);
+}
+
+/*
+ * The bridges of a chain, without the device at its end; VMD's is one, too, and
+ * what is above it passes nothing on for what is below.
+ */
+static int keep_bridges(struct egpu_address *chain, int count)
+{
+	struct device device;
+	int i, n = 0;
+
+	for (i = 0; i < count; i++) {
+		get_device(&chain[i], &device);
+		if (device.bridge)
+			chain[n++] = chain[i];
+		else if (i + 1 < count)
+			n = 0;
+	}
+	return n;
 }
 
 int egpu_space_read(const struct egpu_address *device,
@@ -399,14 +425,11 @@ int egpu_space_read(const struct egpu_address *device,
 	struct reader reader = { .movable = movable, .nr_movable = nr_movable };
 	struct egpu_address chain[32];
 	int i, count = egpu_pci_chain(device, chain, 32);
-	struct device last;
 
 	memset(space, 0, sizeof(*space));
 	if (count < 0)
 		return count;
-	get_device(&chain[count - 1], &last);
-	if (!last.bridge)
-		count--;
+	count = keep_bridges(chain, count);
 	if (!count)
 		return -ENOENT;
 	space->bridges = calloc((size_t)count, sizeof(*space->bridges));
@@ -419,7 +442,7 @@ int egpu_space_read(const struct egpu_address *device,
 		reader.next = i + 1 < count ? &chain[i + 1] : NULL;
 		get_bridge(&reader);
 	}
-	get_root(space);
+	get_root(&reader, space);
 	return 0;
 }
 
