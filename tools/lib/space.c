@@ -225,7 +225,7 @@ static enum egpu_fits fits_root(const struct egpu_space *space,
 				enum egpu_space_kind kind, uint64_t need,
 				uint64_t align)
 {
-	bool low = kind != EGPU_SPACE_PREFETCHABLE;
+	bool low = kind != EGPU_SPACE_PREFETCHABLE, known = false;
 	int i;
 
 	for (i = 0; i < space->nr_bridges; i++)
@@ -234,8 +234,11 @@ static enum egpu_fits fits_root(const struct egpu_space *space,
 		if (fits_one(&space->root[i], others_stay, kind, low, need,
 			     align))
 			return EGPU_FITS_REGROWN;
-	return space->nr_root && kind != EGPU_SPACE_IO ? EGPU_FITS_ROOT :
-							 EGPU_FITS_UNKNOWN;
+	/* each root bus has something below 4 GiB */
+	for (i = 0; i < space->nr_root; i++)
+		known |= !low || space->root[i].start < FOUR_GIB;
+	return known && kind != EGPU_SPACE_IO ? EGPU_FITS_ROOT :
+						EGPU_FITS_UNKNOWN;
 }
 
 /* From the inside out, up to the first window that has to stay as it is. */
