@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The BARs of a GPU, and whether one would fit with another size. The kernel resizes a BAR by itself: it
- * releases the function's BARs with the same flags, then each window on the way
- * that is empty without them, and makes those anew. What else is in the
- * innermost one stays; before Linux 6.19 it then gives up, even where there is
- * room, and where the window is not of just the BAR's type.
+ * The BARs of a GPU, and whether one would fit with another size. The kernel
+ * resizes a BAR by itself: it releases the function's BARs with the same flags,
+ * then each window on the way that is empty without them, and makes those anew.
+ * What else is in the innermost one stays; older kernels then give up, even where
+ * there is room, and where the window is not of just the BAR's type.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -225,7 +225,7 @@ static enum egpu_fits fits_root(const struct egpu_space *space,
 				enum egpu_space_kind kind, uint64_t need,
 				uint64_t align)
 {
-	bool low = kind != EGPU_SPACE_PREFETCHABLE;
+	bool low = kind != EGPU_SPACE_PREFETCHABLE, known = false;
 	int i;
 
 	for (i = 0; i < space->nr_bridges; i++)
@@ -234,8 +234,11 @@ static enum egpu_fits fits_root(const struct egpu_space *space,
 		if (fits_one(&space->root[i], others_stay, kind, low, need,
 			     align))
 			return EGPU_FITS_REGROWN;
-	return space->nr_root && kind != EGPU_SPACE_IO ? EGPU_FITS_ROOT :
-							 EGPU_FITS_UNKNOWN;
+	/* each root bus has something below 4 GiB */
+	for (i = 0; i < space->nr_root; i++)
+		known |= !low || space->root[i].start < FOUR_GIB;
+	return known && kind != EGPU_SPACE_IO ? EGPU_FITS_ROOT :
+						EGPU_FITS_UNKNOWN;
 }
 
 /* From the inside out, up to the first window that has to stay as it is. */
@@ -362,22 +365,24 @@ static const char *value_of(const char *option, const char *key)
 
 static void read_option(const char *option, struct options *options)
 {
-	const char *value;
+	const char *memory = value_of(option, "hpmmiosize=");
+	const char *prefetchable = value_of(option, "hpmmioprefsize=");
+	const char *both = value_of(option, "hpmemsize=");
+	const char *alignment = value_of(option, "resource_alignment=");
 
 	if (!strcmp(option, "realloc") || !strcmp(option, "realloc=on"))
 		options->realloc = true;
-	else if (!strcmp(option, "realloc=off"))
+	if (!strcmp(option, "realloc=off"))
 		options->realloc = false;
-	else if ((value = value_of(option, "hpmmiosize=")))
-		options->keep[EGPU_SPACE_MEMORY] = size_of(value);
-	else if ((value = value_of(option, "hpmmioprefsize=")))
-		options->keep[EGPU_SPACE_PREFETCHABLE] = size_of(value);
-	else if ((value = value_of(option, "hpmemsize=")))
+	if (memory || both)
 		options->keep[EGPU_SPACE_MEMORY] =
-			options->keep[EGPU_SPACE_PREFETCHABLE] = size_of(value);
-	else if ((value = value_of(option, "resource_alignment=")))
+			size_of(memory ? memory : both);
+	if (prefetchable || both)
+		options->keep[EGPU_SPACE_PREFETCHABLE] =
+			size_of(prefetchable ? prefetchable : both);
+	if (alignment)
 		snprintf(options->alignment, sizeof(options->alignment), "%s",
-			 value);
+			 alignment);
 }
 
 static void read_options(const char *cmdline, struct options *options)
@@ -393,8 +398,8 @@ static void read_options(const char *cmdline, struct options *options)
 		if (copy[from] != '"')
 			copy[to++] = copy[from];
 	copy[to] = 0;
-	for (word = strtok_r(copy, " \n", &words); word && strcmp(word, "--");
-	     word = strtok_r(NULL, " \n", &words)) {
+	for (word = strtok_r(copy, " ", &words); word && strcmp(word, "--");
+	     word = strtok_r(NULL, " ", &words)) {
 		if (strncmp(word, "pci=", 4))
 			continue;
 		for (option = strtok_r(word + 4, ",", &list); option;
@@ -409,7 +414,7 @@ static bool is_listed(const struct options *options, const char *path)
 {
 	char copy[sizeof(options->alignment)], *one, *save, *at;
 
-	strcpy(copy, options->alignment);
+	memcpy(copy, options->alignment, sizeof(copy));
 	for (one = strtok_r(copy, ";", &save); one;
 	     one = strtok_r(NULL, ";", &save)) {
 		at = strchr(one, '@');

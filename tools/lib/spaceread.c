@@ -293,6 +293,63 @@ static bool root_name(const struct egpu_address *address, char *buf,
 	return found;
 }
 
+/**
+ * struct roots - which entries are windows of the root bus
+ * @name: ACPI's are called so
+ * @at: others are known by what they hold: windows of the outermost bridge
+ * @count: how many of those
+ */
+struct roots {
+	char name[32];
+	struct entry at[EGPU_SPACE_KINDS];
+	int count;
+};
+
+static bool is_way(const struct egpu_space *space, const struct entry *entry,
+		   int kind)
+{
+	const struct egpu_window *way = &space->bridges[0].window[kind];
+
+	return way->size && way->start == entry->start &&
+	       way->size == entry->end - entry->start + 1;
+}
+
+#define MAX_DEPTH	16
+
+/* By what they hold. @text: is taken apart */
+static void find_roots(const struct egpu_space *space, char *text,
+		       struct roots *roots)
+{
+	struct entry above[MAX_DEPTH], entry;
+	char *save, *line;
+	int kind;
+
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (!parse_entry(line, &entry) || entry.depth >= MAX_DEPTH)
+			continue;
+		above[entry.depth] = entry;
+		for (kind = EGPU_SPACE_MEMORY; kind < EGPU_SPACE_KINDS; kind++)
+			if (entry.depth && is_way(space, &entry, kind) &&
+			    roots->count < EGPU_SPACE_KINDS)
+				roots->at[roots->count++] =
+					above[entry.depth - 1];
+	}
+}
+
+static bool is_root(const struct roots *roots, const struct entry *entry)
+{
+	int i;
+
+	if (!strcmp(entry->name, roots->name))
+		return true;
+	for (i = 0; i < roots->count; i++)
+		if (entry->start == roots->at[i].start &&
+		    entry->end == roots->at[i].end)
+			return true;
+	return false;
+}
+
 static struct egpu_window *add_root(struct egpu_space *space,
 				    const struct entry *entry)
 {
@@ -323,10 +380,7 @@ static void take_entry(const struct egpu_space *space,
 	int kind;
 
 	for (kind = EGPU_SPACE_MEMORY; kind < EGPU_SPACE_KINDS; kind++) {
-		const struct egpu_window *way = &space->bridges[0].window[kind];
-
-		if (way->size && way->start == taken.start &&
-		    way->size == taken.size) {
+		if (is_way(space, entry, kind)) {
 			taken.on_way = true;
 			taken.kind = (enum egpu_space_kind)kind;
 			taken.in_use = false;
@@ -374,19 +428,27 @@ static void get_root(const struct reader *reader, struct egpu_space *space)
 {
 	char *text = egpu_read(egpu_roots.proc, "iomem"), *save, *line;
 	struct egpu_window *window = NULL;
+	struct roots roots = { .count = 0 };
 	struct entry entry;
-	char name[32];
 	int depth = 0;
 
-	if (!text || !root_name(&space->bridges[0].address, name, sizeof(name)))
+	if (!text || !root_name(&space->bridges[0].address, roots.name,
+				sizeof(roots.name)))
 		goto out;
+	if (!strstr(text, roots.name)) {
+		find_roots(space, text, &roots);
+		free(text);
+		text = egpu_read(egpu_roots.proc, "iomem");
+		if (!text)
+			return;
+	}
 	for (line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
 		if (!parse_entry(line, &entry))
 			continue;
 		if (window && entry.depth <= depth)
 			window = NULL;
-		if (!strcmp(entry.name, name) && !window) {
+		if (!window && is_root(&roots, &entry)) {
 			window = add_root(space, &entry);
 			depth = entry.depth;
 		} else if (window && entry.depth == depth + 1) {
