@@ -112,7 +112,8 @@ static void test_latch(void)
 			ok = bad(s, b, "latched, yet the state changes");
 		if (cell->act == EGPU_ACT_LATCH && b < EGPU_BIT_ADMITTED &&
 		    b != EGPU_BIT_LOST && b != EGPU_BIT_EMPTIED &&
-		    b != EGPU_BIT_APPEARED && b != EGPU_BIT_ARRIVED)
+		    b != EGPU_BIT_DOWN && b != EGPU_BIT_APPEARED &&
+		    b != EGPU_BIT_ARRIVED)
 			ok = bad(s, b, "a result cannot be latched");
 	}
 	result(ok, "state_latch_stays",
