@@ -358,6 +358,9 @@ static void egpu_act_scan(struct egpu_port *port)
 	struct egpu_event event;
 
 	WRITE_ONCE(port->tracked, true);
+	/* Also where a scan of the time before it was forgotten runs still. */
+	port->scanned = false;
+	port->tracks++;
 	egpu_event_prepare(&event, port, EGPU_EVENT_PORT_ADDED);
 	egpu_event_send(port, &event);
 	egpu_job_start(port, EGPU_JOB_SCAN);

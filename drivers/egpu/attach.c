@@ -111,8 +111,11 @@ static void egpu_scan_review(struct egpu_port *port)
 void egpu_scan(struct egpu_port *port)
 {
 	struct pci_bus *bus;
+	u32 tracks;
 
 	egpu_step_set(port, EGPU_STEP_SCAN);
+	scoped_guard(mutex, &port->lock)
+		tracks = port->tracks;
 	egpu_slot_look(port);
 	pci_lock_rescan_remove();
 	bus = port->pdev->subordinate;
@@ -123,7 +126,8 @@ void egpu_scan(struct egpu_port *port)
 		egpu_scan_hold(port);
 	egpu_scan_review(port);
 	guard(mutex)(&port->lock);
-	port->scanned = true;
+	if (port->tracks == tracks)
+		port->scanned = true;
 }
 
 /* Tell what the scan found. */

@@ -275,6 +275,7 @@ struct egpu_transaction {
  * @tracked: egpu looks after it
  * @by_topology: it was tracked without being asked to
  * @scanned: what was there when it became tracked is recorded
+ * @tracks: how often it did
  * @replaced: another device came while the machine slept; nothing arrived since
  * @mend_tries: how often it was to be mended because of that
  * @backend: who has the slot, as seen at the last job
@@ -359,6 +360,7 @@ struct egpu_port {
 	bool tracked;
 	bool by_topology;
 	bool scanned;
+	u32 tracks;
 	bool replaced;
 	u32 mend_tries;
 	bool admit;

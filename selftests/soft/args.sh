@@ -152,7 +152,7 @@ prove anew "forgotten and tracked again, in one breath and in another"
 anew() {
 	local i
 	ready_one
-	for i in 1 2 5; do
+	for i in 1 2 5 40; do
 		eg anew f/p "$i"
 		is_soft f/p
 		[ -e "$(folder f/p)/power" ]
