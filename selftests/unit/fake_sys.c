@@ -725,10 +725,11 @@ static void resize_bar(const char *device, int bar, uint64_t size)
 	     line = strtok_r(NULL, "\n", &save), i++) {
 		if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) != 3)
 			abort();
-		if (i == bar && !size)
-			start = end = flags = 0;
-		else if (i == bar)
-			end = start + size - 1;
+		if (i == bar) {
+			flags = size ? flags : 0;
+			start = size ? start : 0;
+			end = size ? start + size - 1 : 0;
+		}
 		at += sprintf(at, "0x%016llx 0x%016llx 0x%016llx\n", start,
 			      end, flags);
 	}
