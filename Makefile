@@ -103,7 +103,7 @@ mutate: ## do the tests notice deliberate breakages?
 
 bench: ## measure what the documentation promises
 	@tools/setup check
-	+@selftests/bench
+	+@selftests/bench/bench
 
 docs: ## the generated documentation: table of states, ioctl reference
 	@tools/docs

@@ -221,6 +221,7 @@ _one() {
 		echo "$result # SKIP $(cat "$KTAP_TMP/skip")"
 		return 0
 	fi
+	[ ! -e "$KTAP_TMP/records" ] || sed 's/^/#= /' "$KTAP_TMP/records"
 	[ "$status" = 0 ] || result="not $result"
 	[ "$status" = 0 ] || sed 's/^/# /' "$KTAP_TMP/out"
 	printf '%s # %d.%02d s\n' "$result" $((took / 1000)) \

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * egpu_bench: measurements that a shell is too slow for, one file a subject.
+ * Each prints "OURS PEER" a line, for pair() of lib/bench.sh.
+ */
+#ifndef EGPU_BENCH_H
+#define EGPU_BENCH_H
+
+#include <stdint.h>
+
+/* bench_ns() - CLOCK_MONOTONIC */
+uint64_t bench_ns(void);
+
+/* bench_die() - say what failed (errno, unless it is 0), exit 1 */
+void __attribute__((noreturn)) bench_die(const char *what);
+
+/* bench_pair() - print a pair in microseconds, from nanoseconds */
+void bench_pair(uint64_t ours, uint64_t peer);
+
+#endif /* EGPU_BENCH_H */
