@@ -56,6 +56,22 @@ ends() {
 
 MIB=$((1 << 20))
 
+prove tells "space tells windows, sizes of a resizable BAR, and what would fit"
+tells() {
+	local port gpu
+	ready 2G
+	port=$(sim_addr f/p)
+	gpu=$(sim_addr f/p/gpu)
+	ends 0 egpuctl space "$port"
+	like "$out" "$port  *32-bit memory"
+	like "$out" "$gpu BAR 0  256 MiB, resizable: 256M 1G 8G; 1 GiB fits"
+	like "$out" "$gpu BAR 0, 8 GiB: the root bus has no room"
+	is "$(space f/p '[(.bars[0] | .size, .best, .sizes[]), .bridges[-1].address,
+		.obstacles[0].fits] | map(tostring) | join(" ")' | tr -d '"')" \
+		"$((256 * MIB)) $((1024 * MIB)) $((256 * MIB)) $((1024 * MIB)) $((8192 * MIB)) $port root"
+	exits 0 egpuctl space
+}
+
 prove empty "an empty port: the bridge in the way of a GPU, what it holds, and the parameter"
 empty() {
 	local sw=f/p/sw spare
