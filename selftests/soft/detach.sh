@@ -90,7 +90,8 @@ bounce() {
 	start eg detach f/p
 	wait_for 5 hangs remove
 	sim_set f/p/gpu flap "120000 1 link"
-	sim_expect f/p stat:downs 1
+	# A flap ends with a last touch, which a slow kernel sees as well.
+	sim_expect f/p stat:downs "[12]"
 	sim_expect f/p link "L0 *"
 	intervals 6
 	sim_free
