@@ -99,13 +99,18 @@ quick() {
 	[ "$1" -lt $(($2 * ${VM_SLOW:-1})) ]
 }
 
-# within SECONDS CMD…: true as soon as the command is, else false.
+# within SECONDS CMD…: true as soon as the command is, else false. What takes long
+# is asked for more rarely: each time starts programs.
 within() {
-	local end=$(($(now_ms) + ${1%.*} * 1000 * ${VM_SLOW:-1}))
+	local start now ms=$((${1%.*} * 1000 * ${VM_SLOW:-1}))
+	start=$(now_ms)
 	shift
 	until "$@" > /dev/null 2>&1; do
-		[ "$(now_ms)" -lt "$end" ] || return 1
-		nap 0.03
+		now=$(($(now_ms) - start))
+		[ "$now" -lt "$ms" ] || return 1
+		now=$((now / 20))
+		printf -v now '0.%03d' $((now < 30 ? 30 : now > 100 ? 100 : now))
+		nap "$now"
 	done
 }
 
