@@ -283,6 +283,7 @@ struct egpu_transaction {
  * @generation: number of the last arrival
  * @functions: list of struct egpu_fn
  * @nr_gated: how many of them are gated
+ * @awake: the port's device is kept awake; follows from @nr_gated and @state
  * @window_size: of the port's memory and prefetchable memory windows when the
  *	first of them came; 0: it was closed
  * @admit: ATTACH admitted what is held, or will come
@@ -386,6 +387,7 @@ struct egpu_port {
 	u64 generation;
 	struct list_head functions;
 	u32 nr_gated;
+	bool awake;
 	resource_size_t window_size[2];
 	u32 failed_checks;
 	u32 ignored_checks;
@@ -451,6 +453,7 @@ long egpu_may_begin(struct egpu_port *port);
 u32 egpu_port_cable_id(struct egpu_port *port);
 u32 egpu_port_count(void);
 u32 egpu_port_last_id(void);
+void egpu_port_power(struct egpu_port *port);
 void egpu_port_get(struct egpu_port *port);
 void egpu_port_put(struct egpu_port *port);
 DEFINE_FREE(egpu_port, struct egpu_port *, if (_T) egpu_port_put(_T))

@@ -29,7 +29,11 @@ static void egpu_port_release(struct kref *ref)
 {
 	struct egpu_port *port = container_of(ref, struct egpu_port, ref);
 
-	egpu_fn_forget_all(port);
+	scoped_guard(mutex, &port->lock)
+		egpu_fn_forget_all(port);
+	/* Unloaded while it was taken out. */
+	if (port->awake)
+		pm_runtime_put(&port->pdev->dev);
 	egpu_accept_put(port->txn.accept);
 	egpu_soft_free(port);
 	pci_dev_put(port->pdev);
@@ -444,21 +448,29 @@ struct egpu_fn *egpu_fn_find(struct egpu_port *port, struct pci_dev *pdev)
 	return NULL;
 }
 
-/*
+/**
+ * egpu_port_power() - keep the port's device awake, or let it sleep again
+ * @port: the port, locked; its GPU or its state has changed
+ *
  * A bridge that sleeps may take the power of all that lies below it: of a GPU
  * that has no driver, or one that is idle. So its port stays awake while one is
- * there. The port's device alone is told so, and nobody waits for it to wake up:
- * callers hold locks, or are in a notifier.
+ * there. So it does while one is taken out: when a port wakes up, pciehp looks
+ * whether a card is there, and takes it in again. The port's device alone is told
+ * so, and nobody waits for it to wake up: callers hold locks, or are in a
+ * notifier.
  */
-static void egpu_port_occupy(struct egpu_port *port)
+void egpu_port_power(struct egpu_port *port)
 {
-	if (!port->nr_gated++)
-		pm_runtime_get(&port->pdev->dev);
-}
+	bool awake = port->nr_gated || port->state == EGPU_STATE_DETACHING ||
+		     port->state == EGPU_STATE_DETACHED;
 
-static void egpu_port_vacate(struct egpu_port *port)
-{
-	if (!--port->nr_gated)
+	lockdep_assert_held(&port->lock);
+	if (awake == port->awake)
+		return;
+	port->awake = awake;
+	if (awake)
+		pm_runtime_get(&port->pdev->dev);
+	else
 		pm_runtime_put(&port->pdev->dev);
 }
 
@@ -474,7 +486,8 @@ static void egpu_fn_gate(struct egpu_port *port, struct egpu_fn *fn)
 	}
 	fn->generation = port->generation;
 	fn->gated = true;
-	egpu_port_occupy(port);
+	port->nr_gated++;
+	egpu_port_power(port);
 }
 
 /*
@@ -559,8 +572,10 @@ struct egpu_fn *egpu_fn_add(struct egpu_port *port, struct pci_dev *pdev)
 static void egpu_fn_drop(struct egpu_port *port, struct egpu_fn *fn)
 {
 	list_del(&fn->node);
-	if (fn->gated)
-		egpu_port_vacate(port);
+	if (fn->gated) {
+		port->nr_gated--;
+		egpu_port_power(port);
+	}
 	pci_dev_put(fn->pdev);
 	kmem_cache_free(egpu_fn_cache, fn);
 }

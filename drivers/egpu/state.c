@@ -116,6 +116,7 @@ static void egpu_state_apply(struct egpu_port *port, enum egpu_bit bit)
 		egpu_soft_emptied(port);
 	port->state = cell->next;
 	port->since_ns = ktime_get_ns();
+	egpu_port_power(port);
 	egpu_event_state(port, from, cell->next);
 }
 

@@ -162,14 +162,35 @@ asleep_before() {
 	sim_unsaid "replaced while"
 }
 
+prove -t 60 detached "detached, and left in: the port stays awake, else pciehp took the card in again"
+detached() {
+	arrive
+	result "^OK DETACHED" eg detach f/p
+	stays_awake
+	is "$(get f/p state)" DETACHED
+	not sim_added f/p/gpu
+	sim_pull f/p/gpu
+	await f/p EMPTY
+	wait_for 5 asleep f/p
+}
+
 prove -t 90 balance "as it was: after loss, detach, forget, quarantine and with the port itself"
 balance() {
 	arrive
 	is "$(usage f/p)" $((usage0 + 1))
 	result "^OK DETACHED" eg detach f/p
-	wait_for 5 uses f/p "$usage0"
 	wait_for 5 not sim_added f/p/gpu
+	is "$(usage f/p)" $((usage0 + 1))
 	sim_pull f/p/gpu
+	await f/p EMPTY
+	wait_for 5 uses f/p "$usage0"
+
+	arrive
+	result "^OK DETACHED" eg detach f/p
+	rmmod egpu
+	wait_for 5 uses f/p "$usage0"
+	sim_pull f/p/gpu
+	load
 	await f/p EMPTY
 
 	arrive

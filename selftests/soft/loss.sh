@@ -153,7 +153,7 @@ prove bounce "contacts that open for 40 ms: no loss, or one; it works afterwards
 bounce() {
 	WATCH=20 ready_one
 	sim_set f/p/gpu flap "80000 1 link"
-	sim_expect f/p stat:downs 1
+	sim_expect f/p stat:downs "[1-9]*"
 	# Its registers are lost with the link; that is found and mended.
 	wait_for 10 recovered
 	is "$(get f/p removals)" 0
@@ -235,7 +235,7 @@ bounce_shared() {
 	await f/p HELD/manual
 	since=$(stat -c %Z "$(node "$used" renderD)")
 	sim_set f/p/gpu flap "120000 1 link"
-	sim_expect f/p stat:downs 1
+	sim_expect f/p stat:downs "[1-9]*"
 	sim_expect f/p link "L0 *"
 	intervals 10
 	is "$(get f/p state) $(counted f/p)" "HELD 0 0"

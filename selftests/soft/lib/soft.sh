@@ -92,9 +92,10 @@ hangs() {
 lose() {
 	local gpu
 	gpu=$(sim_addr "$2")
+	listen "$1"
 	sim_set "$1/fault" kind=ones scope=below count=0 at=1 armed=1
 	echo "$gpu" > "$PCI/$gpu/driver/unbind"
-	await "$1" LOST
+	heard " state [A-Z]*>LOST"
 	sim_set "$1/fault" armed=0
 }
 
