@@ -23,10 +23,10 @@ struct workqueue_struct *egpu_soft_wq;
 
 /* The slot's operations: the same as ATTACH and DETACH. */
 
+/* Asked while about to sleep, so without the lock; egpu_soft_result() has it. */
 static bool egpu_soft_is_over(struct egpu_soft *soft, u32 id)
 {
-	guard(mutex)(&soft->port->lock);
-	return soft->stopped || soft->port->txn.id != id;
+	return READ_ONCE(soft->stopped) || READ_ONCE(soft->port->txn.id) != id;
 }
 
 static int egpu_soft_result(struct egpu_soft *soft, u32 id)
