@@ -256,6 +256,22 @@ static int egpu_soft_initialize(struct egpu_port *port, struct egpu_soft *soft)
 				 pci_name(port->pdev));
 }
 
+/* Newer kernels number slots of a whole bus otherwise than a single device's. */
+static bool egpu_soft_is_taken(struct pci_bus *bus)
+{
+	struct pci_slot *slot;
+	bool taken;
+
+	if (!EGPU_SLOT_NR)
+		return false;
+	slot = pci_create_slot(bus, 0, EGPU_NAME, NULL);
+	if (IS_ERR(slot))
+		return false;
+	taken = slot->hotplug;
+	pci_destroy_slot(slot);
+	return taken;
+}
+
 static int egpu_soft_register(struct egpu_port *port, struct egpu_soft *soft)
 {
 	u32 link = 0;
@@ -264,6 +280,8 @@ static int egpu_soft_register(struct egpu_port *port, struct egpu_soft *soft)
 	pcie_capability_read_dword(port->pdev, PCI_EXP_LNKCAP, &link);
 	if (PCI_POSSIBLE_ERROR(link) || !(link & PCI_EXP_LNKCAP_DLLLARC))
 		return -EOPNOTSUPP;
+	if (egpu_soft_is_taken(soft->bus))
+		return -EBUSY;
 	ret = egpu_soft_initialize(port, soft);
 	if (ret)
 		return ret;

@@ -16,6 +16,16 @@ static char *name = "egpu_test";
 module_param(name, charp, 0444);
 MODULE_PARM_DESC(name, "its name below /sys/bus/pci/slots");
 
+static bool whole;
+module_param(whole, bool, 0444);
+MODULE_PARM_DESC(whole, "the slot of all devices of the bus, as pciehp's is; else of device 0");
+
+#ifdef PCI_SLOT_ALL_DEVICES
+#define TEST_WHOLE PCI_SLOT_ALL_DEVICES
+#else
+#define TEST_WHOLE 0
+#endif
+
 static struct pci_bus *test_bus;
 static u8 test_power = 1;
 
@@ -56,7 +66,7 @@ static int __init test_init(void)
 	if (!test_bus)
 		return -ENODEV;
 	get_device(&test_bus->dev);
-	ret = pci_hp_register(&test_slot, test_bus, 0, name);
+	ret = pci_hp_register(&test_slot, test_bus, whole ? TEST_WHOLE : 0, name);
 	if (ret)
 		put_device(&test_bus->dev);
 	return ret;

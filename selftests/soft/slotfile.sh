@@ -238,7 +238,7 @@ others() {
 	soft f/p
 	is "$(get f/p step_error)" 0
 	await f/p READY
-	exits 1 modprobe egpu_test_slot bus="$bus"
+	exits 1 modprobe egpu_test_slot bus="$bus" whole=1
 	like "$out" "Device or resource busy"
 	is "$(get f/p state)" READY
 }
