@@ -54,7 +54,6 @@
 #define EGPU_LINK_MS		250	/* between two reads of link registers */
 #define EGPU_LINKS_MAX		8	/* on the way from the root */
 #define EGPU_TRAIN_MS		1000	/* a training takes no longer */
-#define EGPU_TRAIN_LOOK_MS	1	/* between two looks at it */
 #define EGPU_REMOVAL_MS		5000	/* pciehp's time for a link that went */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 #define EGPU_TRYLOCK_MS		10	/* between two tries of a lock */

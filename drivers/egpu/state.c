@@ -269,12 +269,15 @@ void egpu_state_stop(void)
 
 int egpu_state_init(void)
 {
+	/*
+	 * What is done here the kernel would do in pciehp's real-time thread; and
+	 * what udev does about an arrival must not delay the arrival.
+	 */
+	unsigned int flags = WQ_UNBOUND | WQ_FREEZABLE | WQ_HIGHPRI;
+
 	egpu_stopping = false;
-	egpu_state_wq = alloc_workqueue("egpu_state",
-					WQ_UNBOUND | WQ_FREEZABLE,
-					WQ_MAX_ACTIVE);
-	egpu_job_wq = alloc_workqueue("egpu_job", WQ_UNBOUND | WQ_FREEZABLE,
-				      WQ_MAX_ACTIVE);
+	egpu_state_wq = alloc_workqueue("egpu_state", flags, WQ_MAX_ACTIVE);
+	egpu_job_wq = alloc_workqueue("egpu_job", flags, WQ_MAX_ACTIVE);
 	if (egpu_state_wq && egpu_job_wq)
 		return 0;
 	egpu_state_exit();
