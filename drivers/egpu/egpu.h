@@ -667,6 +667,8 @@ u32 egpu_users_unaccepted(const struct egpu_users *users,
 			  const struct egpu_accept *accept);
 
 /* event.c */
+int egpu_event_init(void);
+void egpu_event_exit(void);
 struct egpu_reader;
 struct egpu_reader *egpu_reader_create(bool privileged);
 void egpu_reader_free(struct egpu_reader *reader);
