@@ -35,8 +35,8 @@
  * caller holds; the notifier is called with either. None of them is held over
  * a call that can take the rescan lock or a device_lock, so:
  *
- *  - ioctls, notifiers and the state work only set bits, and read and write
- *    memory;
+ *  - ioctls, notifiers (but one that sees a loss does the state work, too) and
+ *    the state work only set bits, and read and write memory;
  *  - the job work holds none of them while it runs a step;
  *  - two port locks are never held at once. A cable port's job takes those of
  *    its children one after the other.
@@ -493,6 +493,7 @@ void egpu_state_exit(void);
 void egpu_state_quiesce(struct egpu_port *port);
 void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
+void egpu_state_post_now(struct egpu_port *port, enum egpu_bit bit);
 void egpu_state_kick(struct egpu_port *port);
 bool egpu_state_is_stopping(void);
 void egpu_job_queue(struct egpu_port *port);

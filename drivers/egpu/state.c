@@ -209,6 +209,22 @@ static bool egpu_state_step(struct egpu_port *port)
 	return false;
 }
 
+/**
+ * egpu_state_post_now() - something happened that is to be told at once
+ * @port: the port, locked
+ * @bit: what
+ *
+ * What the state work does, without waiting for a worker: it needs no more than
+ * the port's lock.
+ */
+void egpu_state_post_now(struct egpu_port *port, enum egpu_bit bit)
+{
+	lockdep_assert_held(&port->lock);
+	egpu_state_post(port, bit);
+	while (egpu_state_step(port))
+		;
+}
+
 static void egpu_state_work(struct work_struct *work)
 {
 	struct egpu_port *port = container_of(work, struct egpu_port,
