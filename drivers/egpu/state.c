@@ -209,6 +209,16 @@ static bool egpu_state_step(struct egpu_port *port)
 	return false;
 }
 
+static void egpu_state_run(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	while (egpu_state_step(port))
+		;
+	/* Whatever the state: each job takes it, so one that does no more. */
+	if (egpu_soft_is_due(port) && egpu_job_is_idle(port))
+		egpu_job_start(port, EGPU_JOB_SLOT);
+}
+
 /**
  * egpu_state_post_now() - something happened that is to be told at once
  * @port: the port, locked
@@ -219,10 +229,8 @@ static bool egpu_state_step(struct egpu_port *port)
  */
 void egpu_state_post_now(struct egpu_port *port, enum egpu_bit bit)
 {
-	lockdep_assert_held(&port->lock);
-	egpu_state_post(port, bit);
-	while (egpu_state_step(port))
-		;
+	set_bit(bit, port->pending);
+	egpu_state_run(port);
 }
 
 static void egpu_state_work(struct work_struct *work)
@@ -231,11 +239,7 @@ static void egpu_state_work(struct work_struct *work)
 					      state_work);
 
 	mutex_lock(&port->lock);
-	while (egpu_state_step(port))
-		;
-	/* Whatever the state: each job takes it, so one that does no more. */
-	if (egpu_soft_is_due(port) && egpu_job_is_idle(port))
-		egpu_job_start(port, EGPU_JOB_SLOT);
+	egpu_state_run(port);
 	mutex_unlock(&port->lock);
 	egpu_port_put(port);
 }
