@@ -109,8 +109,9 @@ told() {
 	settle
 	trace_clear
 	sim_pull f/p/gpu
-	trace_until gone
+	# Only then: who reads the trace is woken by each line of it.
 	wait $!
+	trace_until gone
 	at=$(trace_at sim_link first)
 	told=$(($(tail -n 1 "$KTAP_TMP/told") - at))
 }
