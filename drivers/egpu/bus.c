@@ -211,13 +211,14 @@ static void egpu_bus_busy(struct pci_dev *pdev, bool removing)
 	port = egpu_bus_lock(pdev, &fn);
 	if (!port)
 		return;
-	if (removing && fn->gated && egpu_bus_is_loss(port))
-		egpu_state_post(port, EGPU_BIT_LOST);
 	if (drv && !egpu_bus_is_ours(drv)) {
 		fn->busy_since = ktime_get_ns();
 		fn->removing = removing;
 		strscpy(fn->driver, drv->name, sizeof(fn->driver));
 	}
+	/* Told before remove() begins. The record may be gone afterwards. */
+	if (removing && fn->gated && egpu_bus_is_loss(port))
+		egpu_state_post_now(port, EGPU_BIT_LOST);
 	egpu_bus_unlock(port);
 }
 

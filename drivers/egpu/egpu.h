@@ -35,8 +35,8 @@
  * caller holds; the notifier is called with either. None of them is held over
  * a call that can take the rescan lock or a device_lock, so:
  *
- *  - ioctls, notifiers and the state work only set bits, and read and write
- *    memory;
+ *  - ioctls, notifiers (but one that sees a loss does the state work, too) and
+ *    the state work only set bits, and read and write memory;
  *  - the job work holds none of them while it runs a step;
  *  - two port locks are never held at once. A cable port's job takes those of
  *    its children one after the other.
@@ -54,7 +54,6 @@
 #define EGPU_LINK_MS		250	/* between two reads of link registers */
 #define EGPU_LINKS_MAX		8	/* on the way from the root */
 #define EGPU_TRAIN_MS		1000	/* a training takes no longer */
-#define EGPU_TRAIN_LOOK_MS	1	/* between two looks at it */
 #define EGPU_REMOVAL_MS		5000	/* pciehp's time for a link that went */
 #define EGPU_BLOCKED_MS		1000	/* waiting so long is told */
 #define EGPU_TRYLOCK_MS		10	/* between two tries of a lock */
@@ -497,6 +496,7 @@ void egpu_state_exit(void);
 void egpu_state_quiesce(struct egpu_port *port);
 void egpu_state_setup(struct egpu_port *port);
 void egpu_state_post(struct egpu_port *port, enum egpu_bit bit);
+void egpu_state_post_now(struct egpu_port *port, enum egpu_bit bit);
 void egpu_state_kick(struct egpu_port *port);
 bool egpu_state_is_stopping(void);
 void egpu_job_queue(struct egpu_port *port);
@@ -671,6 +671,8 @@ u32 egpu_users_unaccepted(const struct egpu_users *users,
 			  const struct egpu_accept *accept);
 
 /* event.c */
+int egpu_event_init(void);
+void egpu_event_exit(void);
 struct egpu_reader;
 struct egpu_reader *egpu_reader_create(bool privileged);
 void egpu_reader_free(struct egpu_reader *reader);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happened to a port, told four times: to each reader's queue, as uevent
- * of /dev/egpu, as tracepoint, and as one key=value line in the kernel log.
+ * What happened to a port, told four times: at once to each reader's queue and
+ * as tracepoint; and as one key=value line in the kernel log and as uevent of
+ * /dev/egpu by a work item, in the same order. A serial console takes 10 ms for
+ * a line, and neither jobs nor pciehp, who holds the rescan lock, wait for that.
  *
  * Events come from the state work, from jobs and from the bus notifier, always
  * with the port's lock held, so that one port's events are in order.
@@ -15,6 +17,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "egpu.h"
 #include "trace.h"
@@ -49,8 +52,25 @@ struct egpu_reader {
 	struct egpu_event *queue;
 };
 
-/* Serializes sequence numbers, the list of readers and their queues. */
+/**
+ * struct egpu_telling - an event for the log, and for uevents
+ * @node: in egpu_untold
+ * @port: the port, with a reference
+ * @event: the event
+ */
+struct egpu_telling {
+	struct list_head node;
+	struct egpu_port *port;
+	struct egpu_event event;
+};
+
+/*
+ * Serializes sequence numbers, the list of readers and their queues, and the
+ * list of what is not told yet.
+ */
 static DEFINE_SPINLOCK(egpu_event_lock);
+static LIST_HEAD(egpu_untold);
+static struct workqueue_struct *egpu_tell_wq;
 static LIST_HEAD(egpu_readers);
 static u64 egpu_event_seq;
 
@@ -334,7 +354,9 @@ static bool egpu_reader_wants(const struct egpu_reader *reader,
 	return !reader->port || reader->port == event->port;
 }
 
-static void egpu_event_queue(struct egpu_event *event)
+/* @telling: gets the event, too; may be NULL */
+static void egpu_event_queue(struct egpu_event *event,
+			     struct egpu_telling *telling)
 {
 	struct egpu_reader *reader;
 
@@ -344,6 +366,10 @@ static void egpu_event_queue(struct egpu_event *event)
 	list_for_each_entry(reader, &egpu_readers, node)
 		if (egpu_reader_wants(reader, event))
 			egpu_reader_push(reader, event);
+	if (telling) {
+		telling->event = *event;
+		list_add_tail(&telling->node, &egpu_untold);
+	}
 	spin_unlock(&egpu_event_lock);
 }
 
@@ -394,8 +420,6 @@ static void egpu_event_log(struct egpu_port *port,
 {
 	char words[96];
 
-	if (event->type == EGPU_EVENT_USERS || event->type == EGPU_EVENT_STEP)
-		return;
 	egpu_event_words(event, words, sizeof(words));
 	dev_info(&port->pdev->dev,
 		 "egpu: port=%u gen=%llu seq=%llu event=%s%s fn=%04x:%02x:%02x.%d transaction=%u%s%s\n",
@@ -432,6 +456,38 @@ static void egpu_event_uevent(const struct egpu_event *event)
 	kobject_uevent_env(kobj, KOBJ_CHANGE, envp);
 }
 
+static void egpu_event_tell(struct egpu_port *port,
+			    const struct egpu_event *event)
+{
+	egpu_event_log(port, event);
+	egpu_event_uevent(event);
+}
+
+static struct egpu_telling *egpu_untold_next(void)
+{
+	struct egpu_telling *telling;
+
+	guard(spinlock)(&egpu_event_lock);
+	telling = list_first_entry_or_null(&egpu_untold, struct egpu_telling,
+					   node);
+	if (telling)
+		list_del(&telling->node);
+	return telling;
+}
+
+static void egpu_tell_work(struct work_struct *work)
+{
+	struct egpu_telling *telling;
+
+	while ((telling = egpu_untold_next())) {
+		egpu_event_tell(telling->port, &telling->event);
+		egpu_port_put(telling->port);
+		kfree(telling);
+	}
+}
+
+static DECLARE_WORK(egpu_tell, egpu_tell_work);
+
 /**
  * egpu_event_send() - tell everybody
  * @port: the port, locked
@@ -439,11 +495,22 @@ static void egpu_event_uevent(const struct egpu_event *event)
  */
 void egpu_event_send(struct egpu_port *port, struct egpu_event *event)
 {
+	bool told = event->type != EGPU_EVENT_USERS &&
+		    event->type != EGPU_EVENT_STEP;
+	struct egpu_telling *telling;
+
 	lockdep_assert_held(&port->lock);
-	egpu_event_queue(event);
+	telling = told ? kmalloc(sizeof(*telling), GFP_KERNEL) : NULL;
+	if (telling) {
+		egpu_port_get(port);
+		telling->port = port;
+	}
+	egpu_event_queue(event, telling);
 	trace_egpu_event(event);
-	egpu_event_log(port, event);
-	egpu_event_uevent(event);
+	if (telling)
+		queue_work(egpu_tell_wq, &egpu_tell);
+	else if (told)
+		egpu_event_tell(port, event);
 }
 
 void egpu_event_state(struct egpu_port *port, u32 from, u32 to)
@@ -469,4 +536,16 @@ void egpu_event_function(struct egpu_port *port, enum egpu_event_type type,
 	event.devfn = pdev->devfn;
 	strscpy(event.name, name ?: "", sizeof(event.name));
 	egpu_event_send(port, &event);
+}
+
+int egpu_event_init(void)
+{
+	egpu_tell_wq = alloc_ordered_workqueue("egpu_tell", WQ_HIGHPRI);
+	return egpu_tell_wq ? 0 : -ENOMEM;
+}
+
+/* All is told when it returns; nothing happens any more. */
+void egpu_event_exit(void)
+{
+	destroy_workqueue(egpu_tell_wq);
 }

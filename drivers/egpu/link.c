@@ -51,9 +51,11 @@ static u32 egpu_link_lane_errors(struct pci_dev *pdev)
 	return PCI_POSSIBLE_ERROR(lanes) ? 0 : lanes;
 }
 
-static void egpu_link_dpc(struct egpu_hop *link, struct pci_dev *pdev)
+static void egpu_link_dpc(struct egpu_hop *link, struct egpu_port *port,
+			  struct pci_dev *pdev)
 {
-	int cap = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_DPC);
+	int cap = pdev == port->pdev ? port->dpc_cap :
+		  pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_DPC);
 	u16 status;
 
 	if (!cap ||
@@ -115,7 +117,7 @@ static void egpu_link_read(struct egpu_hop *link, struct egpu_port *port,
 		link->flags |= EGPU_LINK_KNOWN;
 		egpu_link_decode(link, &regs);
 		link->lane_errors = egpu_link_lane_errors(pdev);
-		egpu_link_dpc(link, pdev);
+		egpu_link_dpc(link, port, pdev);
 	}
 	if (egpu_link_tunnels(pdev, partner, link))
 		link->flags |= EGPU_LINK_TUNNELLED;

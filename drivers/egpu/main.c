@@ -213,9 +213,12 @@ static int __init egpu_init(void)
 	ret = egpu_port_init();
 	if (ret)
 		return ret;
-	ret = egpu_state_init();
+	ret = egpu_event_init();
 	if (ret)
 		goto err_port;
+	ret = egpu_state_init();
+	if (ret)
+		goto err_event;
 	ret = register_pm_notifier(&egpu_pm_nb);
 	if (ret)
 		goto err_state;
@@ -245,6 +248,8 @@ err_pm:
 	unregister_pm_notifier(&egpu_pm_nb);
 err_state:
 	egpu_state_exit();
+err_event:
+	egpu_event_exit();
 err_port:
 	egpu_port_exit();
 	return ret;
@@ -256,8 +261,9 @@ static void __exit egpu_exit(void)
 	egpu_stop();
 	egpu_soft_exit();
 	egpu_drm_exit();
-	egpu_cdev_quiesce();
 	egpu_state_exit();
+	egpu_event_exit();
+	egpu_cdev_quiesce();
 	egpu_cdev_exit();
 	egpu_port_exit();
 }

@@ -210,17 +210,37 @@ static bool egpu_state_step(struct egpu_port *port)
 	return false;
 }
 
+static void egpu_state_run(struct egpu_port *port)
+{
+	lockdep_assert_held(&port->lock);
+	while (egpu_state_step(port))
+		;
+	/* Whatever the state: each job takes it, so one that does no more. */
+	if (egpu_soft_is_due(port) && egpu_job_is_idle(port))
+		egpu_job_start(port, EGPU_JOB_SLOT);
+}
+
+/**
+ * egpu_state_post_now() - something happened that is to be told at once
+ * @port: the port, locked
+ * @bit: what
+ *
+ * What the state work does, without waiting for a worker: it needs no more than
+ * the port's lock.
+ */
+void egpu_state_post_now(struct egpu_port *port, enum egpu_bit bit)
+{
+	set_bit(bit, port->pending);
+	egpu_state_run(port);
+}
+
 static void egpu_state_work(struct work_struct *work)
 {
 	struct egpu_port *port = container_of(work, struct egpu_port,
 					      state_work);
 
 	mutex_lock(&port->lock);
-	while (egpu_state_step(port))
-		;
-	/* Whatever the state: each job takes it, so one that does no more. */
-	if (egpu_soft_is_due(port) && egpu_job_is_idle(port))
-		egpu_job_start(port, EGPU_JOB_SLOT);
+	egpu_state_run(port);
 	mutex_unlock(&port->lock);
 	egpu_port_put(port);
 }
@@ -270,12 +290,15 @@ void egpu_state_stop(void)
 
 int egpu_state_init(void)
 {
+	/*
+	 * What is done here the kernel would do in pciehp's real-time thread; and
+	 * what udev does about an arrival must not delay the arrival.
+	 */
+	unsigned int flags = WQ_UNBOUND | WQ_FREEZABLE | WQ_HIGHPRI;
+
 	egpu_stopping = false;
-	egpu_state_wq = alloc_workqueue("egpu_state",
-					WQ_UNBOUND | WQ_FREEZABLE,
-					WQ_MAX_ACTIVE);
-	egpu_job_wq = alloc_workqueue("egpu_job", WQ_UNBOUND | WQ_FREEZABLE,
-				      WQ_MAX_ACTIVE);
+	egpu_state_wq = alloc_workqueue("egpu_state", flags, WQ_MAX_ACTIVE);
+	egpu_job_wq = alloc_workqueue("egpu_job", flags, WQ_MAX_ACTIVE);
 	if (egpu_state_wq && egpu_job_wq)
 		return 0;
 	egpu_state_exit();

@@ -8,6 +8,7 @@
  * removes what is below, under its driver if there is one.
  */
 #include <linux/delay.h>
+#include <linux/math64.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/timekeeping.h>
@@ -19,6 +20,9 @@
 #define EGPU_BANDWIDTH_MS	100	/* the kernel's bandwidth controller's */
 #define EGPU_SETTLE_MS		100	/* a second Recovery follows within */
 #define EGPU_GONE_LOOK_MS	10
+#define EGPU_PAUSE_SHIFT	5	/* a pause is 1/32 of the time until then */
+#define EGPU_PAUSE_MIN_US	50
+#define EGPU_PAUSE_MAX_US	1000
 #define EGPU_CRS		0x0001	/* a vendor id: configuration retry */
 
 #define EGPU_DVSEC_CXL		0x1e98	/* CXL 3.0 section 8.1.3 */
@@ -49,6 +53,24 @@ static bool egpu_train_is_active(struct egpu_train *train, u16 status)
 	       !(train->link.flags & EGPU_LINK_ACTIVE);
 }
 
+static bool egpu_train_lasts(u64 since, u32 ms)
+{
+	return ktime_get_ns() - since >= (u64)ms * NSEC_PER_MSEC;
+}
+
+/*
+ * Between two looks: the longer it lasts, the less a pause matters. Without
+ * fsleep()'s slack, for an idle processor sleeps all of that.
+ */
+static void egpu_train_pause(u64 since)
+{
+	u64 us = div_u64(ktime_get_ns() - since, NSEC_PER_USEC);
+
+	us = clamp_t(u64, us >> EGPU_PAUSE_SHIFT, EGPU_PAUSE_MIN_US,
+		     EGPU_PAUSE_MAX_US);
+	usleep_range(us, us + us / 8);
+}
+
 /*
  * Until Link Training is clear; with @up, the link has to stay active.
  *
@@ -57,12 +79,12 @@ static bool egpu_train_is_active(struct egpu_train *train, u16 status)
  */
 static int egpu_train_wait(struct egpu_train *train, bool up)
 {
-	u64 end = ktime_get_ns() + (u64)EGPU_TRAIN_MS * NSEC_PER_MSEC;
+	u64 since = ktime_get_ns();
 	bool late;
 	u16 status;
 
 	do {
-		late = ktime_get_ns() >= end;
+		late = egpu_train_lasts(since, EGPU_TRAIN_MS);
 		if (!egpu_train_status(train, &status))
 			return -ENODEV;
 		if (up && !egpu_train_is_active(train, status)) {
@@ -71,7 +93,7 @@ static int egpu_train_wait(struct egpu_train *train, bool up)
 		}
 		if (!(status & PCI_EXP_LNKSTA_LT))
 			return 0;
-		fsleep(EGPU_TRAIN_LOOK_MS * USEC_PER_MSEC);
+		egpu_train_pause(since);
 	} while (!late);
 	return -ETIMEDOUT;
 }
@@ -83,19 +105,20 @@ static int egpu_train_wait(struct egpu_train *train, bool up)
  */
 static void egpu_train_clear_lbms(struct egpu_train *train)
 {
-	u64 end = ktime_get_ns() + (u64)EGPU_BANDWIDTH_MS * NSEC_PER_MSEC;
+	u64 since = ktime_get_ns();
 	u16 status, control = 0;
 
 	pcie_capability_read_word(train->pdev, PCI_EXP_LNKCTL, &control);
 	while (egpu_train_status(train, &status) &&
 	       egpu_train_is_active(train, status) &&
 	       status & PCI_EXP_LNKSTA_LBMS) {
-		if (!(control & PCI_EXP_LNKCTL_LBMIE) || ktime_get_ns() >= end) {
+		if (!(control & PCI_EXP_LNKCTL_LBMIE) ||
+		    egpu_train_lasts(since, EGPU_BANDWIDTH_MS)) {
 			pcie_capability_write_word(train->pdev, PCI_EXP_LNKSTA,
 						   PCI_EXP_LNKSTA_LBMS);
 			return;
 		}
-		fsleep(EGPU_TRAIN_LOOK_MS * USEC_PER_MSEC);
+		egpu_train_pause(since);
 	}
 }
 
@@ -122,6 +145,7 @@ void egpu_train_set_target(struct egpu_train *train, u32 speed)
 
 	if (!speed || !egpu_target_write(train->pdev, speed))
 		return;
+	train->changed = true;
 	guard(mutex)(&port->lock);
 	port->target_set = speed == port->target_found ? 0 : speed;
 }
@@ -205,13 +229,13 @@ static void egpu_train_look(struct egpu_train *train)
 /* A change of speed can be a second Recovery, after the first. */
 static void egpu_train_settle(struct egpu_train *train, u32 speed, u32 ms)
 {
-	u64 end = ktime_get_ns() + (u64)ms * NSEC_PER_MSEC;
+	u64 since = ktime_get_ns();
 
 	do {
 		egpu_train_look(train);
-		if (train->speed == speed || ktime_get_ns() >= end)
+		if (train->speed == speed || egpu_train_lasts(since, ms))
 			return;
-		fsleep(EGPU_TRAIN_LOOK_MS * USEC_PER_MSEC);
+		egpu_train_pause(since);
 	} while (true);
 }
 
@@ -238,7 +262,7 @@ static int egpu_train_reset(struct egpu_train *train, u32 speed)
 /* The first answer after training may be a retry status, or late. */
 static bool egpu_train_answers(struct egpu_train *train)
 {
-	u64 end = ktime_get_ns() + (u64)EGPU_TRAIN_MS * NSEC_PER_MSEC;
+	u64 since = ktime_get_ns();
 	u32 id;
 
 	do {
@@ -247,8 +271,8 @@ static bool egpu_train_answers(struct egpu_train *train)
 			return true;
 		if (pci_dev_is_disconnected(train->below))
 			return false;
-		fsleep(EGPU_TRAIN_LOOK_MS * USEC_PER_MSEC);
-	} while (ktime_get_ns() < end);
+		egpu_train_pause(since);
+	} while (!egpu_train_lasts(since, EGPU_TRAIN_MS));
 	return false;
 }
 
@@ -278,6 +302,7 @@ static int egpu_train_step(struct egpu_train *train, enum egpu_step step,
 	u32 before = train->speed;
 	int ret;
 
+	train->changed = true;
 	egpu_step_set(train->port, step);
 	if (step == EGPU_STEP_LINK_RESET) {
 		ret = egpu_train_reset(train, speed);
@@ -306,15 +331,16 @@ static bool egpu_train_is_current(struct egpu_train *train)
  */
 static int egpu_train_dropped(struct egpu_train *train)
 {
-	u64 end = ktime_get_ns() + (u64)EGPU_REMOVAL_MS * NSEC_PER_MSEC;
 	struct egpu_port *port = train->port;
+	u64 since = ktime_get_ns();
 
 	train->down = true;
 	egpu_train_set_linking(train, false);
 	egpu_train_set_target(train, train->link.target_speed);
 	if (egpu_slot_backend(port) != EGPU_BACKEND_PCIEHP)
 		return -ENODEV;
-	while (egpu_train_is_current(train) && ktime_get_ns() < end)
+	while (egpu_train_is_current(train) &&
+	       !egpu_train_lasts(since, EGPU_REMOVAL_MS))
 		msleep(EGPU_GONE_LOOK_MS);
 	if (egpu_train_is_current(train) && !egpu_port_is_bound(port) &&
 	    egpu_slot_presence(port) == 0) {
@@ -412,7 +438,8 @@ void egpu_train_end(struct egpu_train *train)
 {
 	pci_dev_put(train->below);
 	pm_runtime_put(&train->pdev->dev);
-	egpu_links_forget(train->port);
+	if (train->changed)
+		egpu_links_forget(train->port);
 }
 
 /* Function 0 has it for all of a device (7.5.3.19). */
@@ -423,6 +450,7 @@ void egpu_train_set_fixed(struct egpu_train *train, u32 flags)
 
 	if (!(flags & (EGPU_LINK_SET_FIXED | EGPU_LINK_SET_AUTONOMOUS)))
 		return;
+	train->changed = true;
 	pcie_capability_clear_and_set_word_locked(train->pdev, PCI_EXP_LNKCTL2,
 						  PCI_EXP_LNKCTL2_HASD, set);
 	if (train->below)

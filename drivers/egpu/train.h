@@ -14,6 +14,7 @@
  * @below: what is at the far end, with a reference; NULL: nothing
  * @link: what was known of it before
  * @target: Target Link Speed that it shall have, tenths of GT/s
+ * @changed: what was known of the link is old
  * @down: it went down where it should not have
  * @speed: tenths of GT/s after the last step; 0: down
  * @width: lanes
@@ -24,6 +25,7 @@ struct egpu_train {
 	struct pci_dev *below;
 	struct egpu_hop link;
 	u32 target;
+	bool changed;
 	bool down;
 	u32 speed;
 	u32 width;

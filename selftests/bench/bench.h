@@ -17,4 +17,9 @@ void __attribute__((noreturn)) bench_die(const char *what);
 /* bench_pair() - print a pair in microseconds, from nanoseconds */
 void bench_pair(uint64_t ours, uint64_t peer);
 
+/* hotplug.c */
+int bench_lost(int argc, char **argv);
+int bench_removed(int argc, char **argv);
+int bench_link(int argc, char **argv);
+
 #endif /* EGPU_BENCH_H */

@@ -14,6 +14,9 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } benches[] = {
+	{ "lost", bench_lost },
+	{ "removed", bench_removed },
+	{ "link", bench_link },
 	{ NULL, NULL }
 };
 

@@ -400,6 +400,9 @@ int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
 #define VIEW_MEASURE	(1U << 1)	/* and whether they are idle */
 #define VIEW_ENDS	(1U << 2)	/* the GPU's end of its link */
 
+/* Only which port it is, and what it is called; the rest is empty. */
+void view_name(struct ctl *ctl, const struct egpu_port_info *info,
+	       struct view *view);
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view);
 void view_free(struct view *view);

@@ -180,7 +180,7 @@ int plan_make(struct ctl *ctl, const struct egpu_port_info *info,
 
 	memset(plan, 0, sizeof(*plan));
 	plan->ctl = ctl;
-	view_get(ctl, info, 0, &plan->view);
+	view_name(ctl, info, &plan->view);
 	n = port_set(plan, ids);
 	for (i = 0; i < n; i++) {
 		ret = add_functions(plan, ids[i]);

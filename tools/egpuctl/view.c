@@ -123,11 +123,10 @@ static void get_link(struct ctl *ctl, struct view *view, unsigned int what)
 		egpu_cooling(&address, &view->cooling);
 }
 
-int view_get(struct ctl *ctl, const struct egpu_port_info *info,
-	     unsigned int what, struct view *view)
+void view_name(struct ctl *ctl, const struct egpu_port_info *info,
+	       struct view *view)
 {
 	struct egpu_address address = egpu_port_address(info);
-	int ret;
 
 	memset(view, 0, sizeof(*view));
 	view->info = *info;
@@ -137,6 +136,14 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 		strcpy(view->path, view->address);
 	view->name = config_name(&ctl->config, view->path);
 	view->saved = config_port_find(&ctl->config, view->path);
+}
+
+int view_get(struct ctl *ctl, const struct egpu_port_info *info,
+	     unsigned int what, struct view *view)
+{
+	int ret;
+
+	view_name(ctl, info, view);
 	ret = egpu_functions(ctl->egpu, info->port, &view->functions);
 	view->nr_functions = ret < 0 ? 0 : ret;
 	view->dma = egpu_has(ctl->egpu, EGPU_CMD_FUNCTION_MANAGE);

@@ -17,6 +17,11 @@ pair() {
 	printf '%s %s\n' "$1" "${2:-null}" >> "$KTAP_TMP/pairs"
 }
 
+# pair_all "OURS PEER"…: several of them
+pair_all() {
+	printf '%s\n' "$@" >> "$KTAP_TMP/pairs"
+}
+
 # record NAME UNIT PEER WHERE: the pairs told since the last record. NAME is the
 # quantity, NAME/VARIANT one of several sizes; WHERE says what it ran on: "real
 # pciehp, bochs-drm" or "simulated fabric".
