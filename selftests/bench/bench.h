@@ -17,4 +17,7 @@ void __attribute__((noreturn)) bench_die(const char *what);
 /* bench_pair() - print a pair in microseconds, from nanoseconds */
 void bench_pair(uint64_t ours, uint64_t peer);
 
+/* dma.c */
+int bench_dma(int argc, char **argv);
+
 #endif /* EGPU_BENCH_H */

@@ -14,6 +14,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } benches[] = {
+	{ "dma", bench_dma },
 	{ NULL, NULL }
 };
 
