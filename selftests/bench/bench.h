@@ -17,6 +17,11 @@ void __attribute__((noreturn)) bench_die(const char *what);
 /* bench_pair() - print a pair in microseconds, from nanoseconds */
 void bench_pair(uint64_t ours, uint64_t peer);
 
+/* crowd.c */
+int bench_load(int argc, char **argv);
+int bench_readers(int argc, char **argv);
+int bench_scale(int argc, char **argv);
+
 /* dma.c */
 int bench_dma(int argc, char **argv);
 

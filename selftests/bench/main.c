@@ -15,6 +15,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } benches[] = {
 	{ "dma", bench_dma },
+	{ "load", bench_load },
+	{ "readers", bench_readers },
+	{ "scale", bench_scale },
 	{ NULL, NULL }
 };
 
