@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Buffer objects: host memory that a managed function may reach. Pages of shmem,
- * pinned and charged while the bo lives and the function is there; one mapping
- * by the DMA API, taken away before the function goes.
+ * pinned and charged as long as the bo lives; one mapping by the DMA API, taken
+ * away before the function goes.
  */
 #include <linux/capability.h>
 #include <linux/dma-buf.h>
@@ -161,7 +161,9 @@ static void egpu_bo_unmap(struct egpu_managed *managed, struct egpu_bo *bo)
  * egpu_bos_revoke() - the function leaves: it reaches nothing any more
  * @managed: the function, with its device_lock held
  *
- * Afterwards no bo is mapped, pinned or charged, and none will be.
+ * Afterwards no bo is mapped, and none will be. Pages stay pinned and charged
+ * until who has them lets go: unpinning is most of the work, and takes nothing
+ * from the function.
  */
 void egpu_bos_revoke(struct egpu_managed *managed)
 {
@@ -175,8 +177,6 @@ void egpu_bos_revoke(struct egpu_managed *managed)
 			egpu_bo_unmap_sgt(managed, bo);
 	if (managed->domain)
 		iommu_flush_iotlb_all(managed->domain);
-	list_for_each_entry(bo, &managed->bos, node)
-		egpu_bo_unpin(bo);
 }
 
 static void egpu_bo_free(struct drm_gem_object *obj)
@@ -186,11 +186,11 @@ static void egpu_bo_free(struct drm_gem_object *obj)
 
 	scoped_guard(mutex, &managed->lock) {
 		egpu_bo_unmap(managed, bo);
-		egpu_bo_unpin(bo);
 		if (!list_empty(&bo->node))
 			atomic64_sub(obj->size, &managed->bo_bytes);
 		list_del_init(&bo->node);
 	}
+	egpu_bo_unpin(bo);
 	drm_gem_shmem_free(&bo->shmem);
 }
 
@@ -220,7 +220,10 @@ struct drm_gem_object *egpu_bo_alloc(struct drm_device *drm, size_t size)
 	return &bo->shmem.base;
 }
 
-/* Pinning takes its time, so not under the lock that remove() waits for. */
+/*
+ * Pinning and unpinning take their time, so not under the lock that remove()
+ * waits for. What fails is unpinned when it is freed.
+ */
 static int egpu_bo_add(struct egpu_managed *managed, struct egpu_bo *bo)
 {
 	int ret = egpu_bo_pin(bo);
@@ -228,13 +231,11 @@ static int egpu_bo_add(struct egpu_managed *managed, struct egpu_bo *bo)
 	if (ret)
 		return ret;
 	guard(mutex)(&managed->lock);
-	if (!managed->gone) {
-		list_add_tail(&bo->node, &managed->bos);
-		atomic64_add(bo->shmem.base.size, &managed->bo_bytes);
-		return 0;
-	}
-	egpu_bo_unpin(bo);
-	return -ENODEV;
+	if (managed->gone)
+		return -ENODEV;
+	list_add_tail(&bo->node, &managed->bos);
+	atomic64_add(bo->shmem.base.size, &managed->bo_bytes);
+	return 0;
 }
 
 int egpu_bo_create_ioctl(struct drm_device *drm, void *data,

@@ -54,7 +54,8 @@ struct egpu_managed {
  * @segments: of it; read without the lock, too
  * @bounced: CPU and function do not see the same without being told
  *
- * All but @shmem is protected by egpu_managed.lock; @flags never changes.
+ * @pinned and @payer change when it is made and when it is freed, @flags never;
+ * all else but @shmem is protected by egpu_managed.lock.
  */
 struct egpu_bo {
 	struct drm_gem_shmem_object shmem;

@@ -16,6 +16,7 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -198,7 +199,7 @@ void egpu_reader_free(struct egpu_reader *reader)
 	spin_lock(&egpu_event_lock);
 	list_del_init(&reader->node);
 	spin_unlock(&egpu_event_lock);
-	kvfree(reader->queue);
+	vfree(reader->queue);
 	kfree(reader);
 }
 
@@ -216,7 +217,9 @@ int egpu_reader_subscribe(struct egpu_reader *reader, u64 mask, u32 port,
 {
 	struct egpu_event *queue;
 
-	queue = kvcalloc(EGPU_QUEUE_LENGTH, sizeof(*queue), GFP_KERNEL_ACCOUNT);
+	/* Pages that need not be adjacent, and no more than it takes. */
+	queue = __vmalloc(EGPU_QUEUE_LENGTH * sizeof(*queue),
+			  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!queue)
 		return -ENOMEM;
 	spin_lock(&egpu_event_lock);
@@ -228,7 +231,7 @@ int egpu_reader_subscribe(struct egpu_reader *reader, u64 mask, u32 port,
 		list_add_tail(&reader->node, &egpu_readers);
 	*seq = egpu_event_seq;
 	spin_unlock(&egpu_event_lock);
-	kvfree(queue);
+	vfree(queue);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
  */
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/timer.h>
 
 #include "egpu.h"
 #include "state_table.h"
@@ -64,10 +65,15 @@ void egpu_state_post(struct egpu_port *port, enum egpu_bit bit)
 void egpu_timer_set(struct egpu_port *port, struct delayed_work *timer,
 		    unsigned int ms)
 {
+	unsigned long delay = msecs_to_jiffies(ms);
+
 	if (egpu_state_is_stopping())
 		return;
+	/* All that are watched in one CPU are looked at together. */
+	if (timer == &port->watch)
+		delay = round_jiffies_relative(delay);
 	egpu_port_get(port);
-	if (mod_delayed_work(egpu_state_wq, timer, msecs_to_jiffies(ms)))
+	if (mod_delayed_work(egpu_state_wq, timer, delay))
 		egpu_port_put(port);
 }
 

@@ -22,4 +22,12 @@ int bench_lost(int argc, char **argv);
 int bench_removed(int argc, char **argv);
 int bench_link(int argc, char **argv);
 
+/* crowd.c */
+int bench_load(int argc, char **argv);
+int bench_readers(int argc, char **argv);
+int bench_scale(int argc, char **argv);
+
+/* dma.c */
+int bench_dma(int argc, char **argv);
+
 #endif /* EGPU_BENCH_H */

@@ -17,6 +17,10 @@ static const struct {
 	{ "lost", bench_lost },
 	{ "removed", bench_removed },
 	{ "link", bench_link },
+	{ "dma", bench_dma },
+	{ "load", bench_load },
+	{ "readers", bench_readers },
+	{ "scale", bench_scale },
 	{ NULL, NULL }
 };
 

@@ -165,7 +165,7 @@ privileged() {
 	info_is c 0 charged=0
 }
 
-prove revoked "the function was taken away: nothing is charged, and memory stays"
+prove revoked "the function was taken away: memory stays, and is paid for until it is let go"
 revoked() {
 	user a 1012 64 $RAWIO
 	ask a create $((16 * PAGE))
@@ -176,7 +176,7 @@ revoked() {
 	give_back "$FN"
 	take "$FN"
 	user b 1012 64
-	room_is b 64
+	room_is b 32
 	ask a same 0 0x5a
 	bye a
 	room_is b 64

@@ -30,12 +30,12 @@ outlived() {
 	ask a same $((bo + 1)) 0
 	ask a fill $((bo + 1)) 0x44
 	ask a same $((bo + 1)) 0x44
-	# What nobody has mapped is no longer pinned.
-	pinned_is 64
+	# Handles keep it, which go with the file.
 	ask a munmap "$bo"
 	ask a munmap $((bo + 1))
-	pinned_is 0
+	pinned_is 96
 	bye a
+	pinned_is 0
 }
 
 prove ledger "FUNCTION_LIST counts what is there and what is mapped, to the byte"

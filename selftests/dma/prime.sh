@@ -39,6 +39,7 @@ survives() {
 	pinned_is 32
 	ask a munmap "$bo"
 	ask a closebuf "$bo"
+	ask a shut
 	pinned_is 32
 	ask a unimport "$bo"
 	pinned_is 0

@@ -14,8 +14,9 @@
  *
  * A bo is host memory: pages that are pinned, and charged to the user who made
  * it (RLIMIT_MEMLOCK; nothing is charged to who has CAP_IPC_LOCK), until its
- * last handle, mapping and dma-buf are gone, or the function is. It is mapped
- * for the function as one list of segments. GEM_CLOSE closes a handle;
+ * last handle, mapping and dma-buf are gone, also when the function is gone
+ * before: handles go with the file. It is mapped for the function as one list
+ * of segments. GEM_CLOSE closes a handle;
  * PRIME_HANDLE_TO_FD exports a bo as dma-buf, for other DRM drivers; there is no
  * import.
  *
@@ -26,8 +27,8 @@
  * 7.5.3.5); a function that ignores that reaches memory that is someone else's.
  * So mapping without translation needs the module parameter unsafe_dma.
  *
- * Afterwards ioctls give ENODEV. Memory that is mapped by processes, or
- * imported by others, stays theirs.
+ * Afterwards ioctls give ENODEV, GEM_CLOSE as well: close the file. Memory that
+ * is mapped by processes, or imported by others, stays theirs.
  */
 
 #define DRM_EGPU_BO_CREATE	0x00

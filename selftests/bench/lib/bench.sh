@@ -22,6 +22,14 @@ pair_all() {
 	printf '%s\n' "$@" >> "$KTAP_TMP/pairs"
 }
 
+# pairs_of WHAT: of lines "WHAT OURS [PEER]" in $KTAP_TMP/lines
+pairs_of() {
+	local what ours peer
+	while read -r what ours peer; do
+		[ "$what" != "$1" ] || pair "$ours" "$peer"
+	done < "$KTAP_TMP/lines"
+}
+
 # record NAME UNIT PEER WHERE: the pairs told since the last record. NAME is the
 # quantity, NAME/VARIANT one of several sizes; WHERE says what it ran on: "real
 # pciehp, bochs-drm" or "simulated fabric".
