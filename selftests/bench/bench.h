@@ -17,4 +17,10 @@ void __attribute__((noreturn)) bench_die(const char *what);
 /* bench_pair() - print a pair in microseconds, from nanoseconds */
 void bench_pair(uint64_t ours, uint64_t peer);
 
+/* one of main.c's table a file */
+int bench_crowd(int argc, char **argv);
+int bench_events(int argc, char **argv);
+int bench_exec(int argc, char **argv);
+int bench_query(int argc, char **argv);
+
 #endif /* EGPU_BENCH_H */

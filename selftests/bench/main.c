@@ -14,6 +14,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } benches[] = {
+	{ "crowd", bench_crowd },
+	{ "events", bench_events },
+	{ "exec", bench_exec },
+	{ "query", bench_query },
 	{ NULL, NULL }
 };
 

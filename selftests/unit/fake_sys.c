@@ -4,16 +4,15 @@
  * a scenario. Linked instead of sys.o, so that the program under test has no
  * way to be told about it but this.
  *
- * EGPU_FAKE names a folder: sys, proc, dev, modules, containers are the roots;
- * scenario.json says what the ioctls answer and what happens when a transaction
- * begins; addresses lists network interfaces that have one; what was done is
- * appended to "done".
+ * EGPU_FAKE names a folder: sys, proc, dev, modules, containers, share are the
+ * roots; scenario.json says what the ioctls answer and what happens when a
+ * transaction begins; addresses lists network interfaces that have one; what was
+ * done is appended to "done".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
-#include <pci/pci.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +82,7 @@ __attribute__((constructor)) static void begin(void)
 	egpu_roots.dev = path("dev");
 	egpu_roots.modules = path("modules");
 	egpu_roots.containers = path("containers");
+	egpu_roots.share = path("share");
 	file = path("scenario.json");
 	scenario = json_object_from_file(file);
 	free(file);
@@ -844,26 +844,6 @@ bool egpu_sys_has_address(const char *interface)
 
 	free(list);
 	return has;
-}
-
-/* Names must not depend on the machine's pci.ids: these are all there are. */
-char *pci_lookup_name(struct pci_access *access, char *buf, int size, int flags,
-		      ...)
-{
-	int vendor, device;
-	va_list args;
-
-	(void)access;
-	va_start(args, flags);
-	vendor = va_arg(args, int);
-	device = flags & PCI_LOOKUP_DEVICE ? va_arg(args, int) : 0;
-	va_end(args);
-	if (vendor != 0x10de || flags & PCI_LOOKUP_CLASS ||
-	    (device && device != 0x2684))
-		return NULL;
-	snprintf(buf, (size_t)size, "%s", device ? "AD102 [GeForce RTX 4090]" :
-		 "NVIDIA Corporation");
-	return buf;
 }
 
 int egpu_sys_terminate(uint32_t pid, uint64_t start_time)

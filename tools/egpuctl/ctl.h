@@ -402,6 +402,9 @@ int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
 
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view);
+/* Of several at once: one look at all processes, however many ports. */
+void view_users(struct ctl *ctl, struct view *views, int count,
+		unsigned int what);
 void view_free(struct view *view);
 const char *view_label(const struct view *view);
 void view_reason(const struct view *view, char *buf, size_t size);

@@ -1,46 +1,150 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names of PCI devices from the pci.ids file, by libpci. The bus itself is not
- * touched: pci_init() is never called.
+ * Names of PCI devices from the pci.ids file. It is sorted and little of it is
+ * looked at: libpci would read all its 1.3 MB to find one name, which takes
+ * longer than everything else that a list does.
  */
+#define _GNU_SOURCE
 #include <ctype.h>
-#include <pci/pci.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctl.h"
 
-static struct pci_access *access_;
+#define CLASSES	0x10000		/* they stand behind all vendors */
+#define NEAR	4096
 
-/* pci_init() would put its own here, and scan the bus. */
-static void no_message(char *text, ...)
+/* The file: vendors and, behind them, classes; what is theirs is indented. */
+static struct {
+	const char *text;
+	const char *end;	/* behind the last whole line */
+	size_t size;
+	bool tried;
+} ids;
+
+static void map_file(int fd)
 {
-	(void)text;
+	struct stat st;
+	void *text;
+
+	if (fstat(fd, &st) || st.st_size <= 0)
+		return;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return;
+	ids.text = text;
+	ids.size = (size_t)st.st_size;
+	ids.end = memrchr(text, '\n', ids.size);
+	ids.end = ids.end ? ids.end + 1 : ids.text;
 }
 
-__attribute__((noreturn))
-static void on_error(char *text, ...)
+static void load_names(void)
 {
-	fprintf(stderr, "egpuctl: libpci: %s\n", text);
-	exit(EXIT_FAILED);
-}
+	static const char * const files[] = { "misc", "hwdata" };
+	char path[256];
+	size_t i;
+	int fd;
 
-static struct pci_access *names(void)
-{
-	if (!access_) {
-		access_ = pci_alloc();
-		access_->error = on_error;
-		access_->warning = no_message;
-		access_->debug = no_message;
+	for (i = 0; !ids.tried && !ids.text && i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s/pci.ids", egpu_roots.share,
+			 files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		map_file(fd);
+		close(fd);
 	}
-	return access_;
+	ids.tried = true;
 }
 
 void names_free(void)
 {
-	if (access_)
-		pci_cleanup(access_);
-	access_ = NULL;
+	if (ids.text)
+		munmap((void *)ids.text, ids.size);
+	memset(&ids, 0, sizeof(ids));
+}
+
+static const char *next_line(const char *line)
+{
+	line = memchr(line, '\n', (size_t)(ids.end - line));
+	return line ? line + 1 : ids.end;
+}
+
+/* The number that a line which is not indented begins with; -1: none. */
+static long head_of(const char *line)
+{
+	if (*line == 'C')
+		return CLASSES + strtol(line + 1, NULL, 16);
+	return isxdigit((unsigned char)*line) ? strtol(line, NULL, 16) : -1;
+}
+
+static const char *next_head(const char *line)
+{
+	do {
+		line = next_line(line);
+	} while (line < ids.end && head_of(line) < 0);
+	return line;
+}
+
+static const char *find_head(long wanted)
+{
+	/* it begins from low on and before high */
+	const char *low = ids.text, *high = ids.end, *middle, *line;
+
+	while (high - low > NEAR) {
+		middle = low + (high - low) / 2;
+		line = next_head(middle);
+		if (line < high && head_of(line) <= wanted)
+			low = line;
+		else
+			high = middle + 1;
+	}
+	for (line = low; line < high; line = next_head(line))
+		if (head_of(line) == wanted)
+			return line;
+	return NULL;
+}
+
+/* @key: the number, as it stands there */
+static const char *find_below(const char *line, const char *key)
+{
+	size_t len = strlen(key);
+
+	while ((line = next_line(line)) < ids.end &&
+	       (*line == '\t' || *line == '#'))
+		if (*line == '\t' && !strncmp(line + 1, key, len))
+			return line;
+	return NULL;
+}
+
+/* What stands behind two spaces. */
+static bool copy_name(const char *line, char *buf, size_t size)
+{
+	const char *end = line ? next_line(line) - 1 : NULL;
+	const char *name = line ? memmem(line, (size_t)(end - line), "  ", 2) :
+				  NULL;
+
+	if (!name)
+		return false;
+	name += 2;
+	snprintf(buf, size, "%.*s", (int)(end - name), name);
+	return true;
+}
+
+/* Return: a vendor's or class's line, NULL */
+static const char *look_up(long head, const char *key, char *buf, size_t size,
+			   const char **below)
+{
+	const char *line;
+
+	load_names();
+	line = ids.text ? find_head(head) : NULL;
+	*below = line ? find_below(line, key) : NULL;
+	return copy_name(line, buf, size) ? line : NULL;
 }
 
 static const struct {
@@ -89,13 +193,13 @@ static const char *without_brand(const char *name)
 bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 		 size_t size)
 {
-	char v[128], d[128];
+	char v[128], d[128], key[8];
+	const char *line;
 	bool has_vendor, has_device;
 
-	has_vendor = pci_lookup_name(names(), v, sizeof(v), PCI_LOOKUP_VENDOR |
-				     PCI_LOOKUP_NO_NUMBERS, vendor);
-	has_device = pci_lookup_name(names(), d, sizeof(d), PCI_LOOKUP_DEVICE |
-				     PCI_LOOKUP_NO_NUMBERS, vendor, device);
+	snprintf(key, sizeof(key), "%04x ", device);
+	has_vendor = look_up(vendor, key, v, sizeof(v), &line);
+	has_device = copy_name(line, d, sizeof(d));
 	if (!has_device) {
 		snprintf(buf, size, "%s%s%04x:%04x",
 			 has_vendor && !brief ? v : "",
@@ -126,7 +230,8 @@ void class_name(uint32_t class, char *buf, size_t size)
 		{ 0x1200, "accelerator" }, { 0x0c80, "serial bus" },
 		{ 0x0c0c, "USB-C" },
 	};
-	char full[80];
+	const char *line;
+	char key[8];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(brief); i++)
@@ -134,8 +239,8 @@ void class_name(uint32_t class, char *buf, size_t size)
 			snprintf(buf, size, "%s", brief[i].name);
 			return;
 		}
-	if (!pci_lookup_name(names(), full, sizeof(full), PCI_LOOKUP_CLASS,
-			     class >> 8))
-		snprintf(full, sizeof(full), "class %06x", class);
-	snprintf(buf, size, "%s", full);
+	snprintf(key, sizeof(key), "%02x ", class >> 8 & 0xff);
+	if (!look_up(CLASSES + (class >> 16), key, buf, size, &line))
+		snprintf(buf, size, "class %06x", class);
+	copy_name(line, buf, size);
 }

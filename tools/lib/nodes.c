@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <xf86drm.h>
 
 #include "internal.h"
 
@@ -118,25 +117,6 @@ static int by_number(unsigned int major, unsigned int minor, bool block,
 	return found ? 0 : -ENOENT;
 }
 
-static int by_libdrm(dev_t number, struct egpu_address *address)
-{
-	drmDevicePtr device;
-	int ret = -ENOENT;
-
-	/* no flag: the revision, which needs configuration space, is not read */
-	if (!egpu_root_is_real() || drmGetDeviceFromDevId(number, 0, &device))
-		return ret;
-	if (device->bustype == DRM_BUS_PCI) {
-		address->domain = device->businfo.pci->domain;
-		address->bus = device->businfo.pci->bus;
-		address->devfn = (uint8_t)(device->businfo.pci->dev << 3 |
-					   device->businfo.pci->func);
-		ret = 0;
-	}
-	drmFreeDevice(&device);
-	return ret;
-}
-
 struct nvidia {
 	int minor;
 	struct egpu_address *address;
@@ -204,8 +184,6 @@ int egpu_device_address(const char *word, struct egpu_address *address)
 	}
 	if (i == 4)
 		return *word == '/' ? by_class(base, address) : -ENOENT;
-	if (S_ISCHR(st.st_mode) && !by_libdrm(st.st_rdev, address))
-		return 0;
 	return by_number(major(st.st_rdev), minor(st.st_rdev),
 			 S_ISBLK(st.st_mode), address);
 }
