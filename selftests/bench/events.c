@@ -136,6 +136,7 @@ static unsigned int peer_receive(struct reader *reader)
 static struct side ours = {
 	.send = ours_send, .open = ours_open, .receive = ours_receive,
 };
+
 static struct side peer = {
 	.send = peer_send, .open = peer_open, .receive = peer_receive,
 };

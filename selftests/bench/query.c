@@ -100,7 +100,8 @@ static uint64_t peer(struct facts *facts)
 	DIR *below;
 
 	facts->functions = 0;
-	sscanf(address, "%x:%x:%x.%x", &domain, &bus, &dev, &fn);
+	if (sscanf(address, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
+		bench_die(address);
 	facts->width = read_device(domain, bus, dev, fn, true, facts);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
 	below = opendir(path);

@@ -266,6 +266,25 @@ static int function_list(struct egpu_function_list *list)
 	return 0;
 }
 
+/* scenario.suspects: pids; without, a module that is too old to tell them. */
+static int suspects(struct egpu_user_list *list)
+{
+	struct json_object *array = get(scenario, "suspects");
+	struct egpu_user *to = (void *)(uintptr_t)list->users;
+	size_t i, n = array ? json_object_array_length(array) : 0;
+
+	if (!array || list->port)
+		return -EINVAL;
+	for (i = 0; i < n && i < list->count; i++) {
+		struct json_object *pid = json_object_array_get_idx(array, i);
+
+		memset(&to[i], 0, sizeof(to[i]));
+		to[i].pid = (uint32_t)json_object_get_int64(pid);
+	}
+	list->count = (uint32_t)n;
+	return 0;
+}
+
 static int user_list(struct egpu_user_list *list)
 {
 	struct json_object *port = port_of(list->port);
@@ -652,6 +671,8 @@ static int answer(unsigned long request, void *arg)
 	case EGPU_IOC_FUNCTION_LIST:
 		return function_list(arg);
 	case EGPU_IOC_USER_LIST:
+		if (((struct egpu_user_list *)arg)->flags)
+			return suspects(arg);
 		return user_list(arg);
 	case EGPU_IOC_LINK_INFO:
 		return link_info(arg);

@@ -312,6 +312,8 @@ const char *state_dir(void);
  */
 int learned_load(struct learned *learned, bool change);
 void learned_free(struct learned *learned);
+/* Return: false: nothing was ever learned. */
+bool learned_any(const struct learned *learned);
 /* Return: false: nothing is known. */
 bool learned_find(const struct learned *learned, const struct learned_key *key,
 		  struct learned_link *link);

@@ -140,7 +140,7 @@ static void get_link(struct ctl *ctl, struct view *view, unsigned int what)
 
 	if (port && port->max_speed > 0)
 		view->max_speed = (uint32_t)port->max_speed;
-	if (view_key(view, &key))
+	if (learned_any(learned_of(ctl)) && view_key(view, &key))
 		learned_find(learned_of(ctl), &key, &view->learned);
 	if ((what & VIEW_ENDS) ||
 	    (view->link.target_speed &&

@@ -555,13 +555,9 @@ bool egpu_errors_heard(const struct egpu_address *address);
 /**
  * struct egpu_node - a device node of a function
  * @name: below /dev/dri, /dev/accel or /dev: card1, renderD128, nvidia0
- * @major: device number
- * @minor: device number
  */
 struct egpu_node {
 	char name[EGPU_NAME_LEN];
-	uint32_t major;
-	uint32_t minor;
 };
 
 /* egpu_nodes() - DRM, accel and NVIDIA nodes. Return: how many. */

@@ -36,6 +36,8 @@ struct walk {
 	int nr_targets;
 	struct exporter *exporters;
 	int nr_exporters;
+	char shared[EGPU_NAME_LEN];	/* a driver of several functions */
+	bool kfd;
 	struct egpu_user *suspects;
 	int nr_suspects;	/* negative: everybody is one */
 	uint32_t pid;
@@ -112,19 +114,18 @@ static void add_vfio(struct walk *walk, struct egpu_port_users *port,
 }
 
 static void add_function(struct walk *walk, struct egpu_port_users *port,
-			 const struct egpu_address *address)
+			 const struct egpu_function *function)
 {
-	char *dir = egpu_device_dir(address);
-	char *driver = egpu_device_driver(address);
+	struct egpu_address address = egpu_function_address(function);
+	char *dir = egpu_device_dir(&address);
 	char name[EGPU_ADDRESS_LEN];
 
-	add_nodes(walk, port, address);
+	add_nodes(walk, port, &address);
 	if (dir)
 		add_target(walk, port, EGPU_HOLDS_BAR, "", "%s/resource", dir);
-	if (driver && !strncmp(driver, "vfio", 4))
-		add_vfio(walk, port, egpu_address_format(address, name));
+	if (!strncmp(function->driver, "vfio", 4))
+		add_vfio(walk, port, egpu_address_format(&address, name));
 	free(dir);
-	free(driver);
 }
 
 static void hold(struct walk *walk, struct egpu_port_users *port, uint32_t kind,
@@ -334,8 +335,12 @@ static void add_exporter(struct walk *walk, struct egpu_port_users *port,
 	struct exporter *bigger;
 	int functions = 0;
 
+	if (!strcmp(walk->shared, driver))
+		return;
 	egpu_scan(count_function, &functions, egpu_roots.sysfs,
 		  "bus/pci/drivers/%s", driver);
+	if (functions > 1)
+		snprintf(walk->shared, sizeof(walk->shared), "%s", driver);
 	if (functions != 1)
 		return;
 	bigger = realloc(walk->exporters, (size_t)(walk->nr_exporters + 1) *
@@ -364,8 +369,9 @@ static bool add_port(struct walk *walk, struct egpu_port_users *port)
 		    !(f->dma_flags & EGPU_DMA_MANAGED))
 			continue;
 		gated = true;
-		add_function(walk, port, &a);
-		walk_kfd(walk, port, &a);
+		add_function(walk, port, f);
+		if (walk->kfd)
+			walk_kfd(walk, port, &a);
 		if (f->class >> 16 == 3 && f->driver[0])
 			add_exporter(walk, port, f->driver);
 	}
@@ -374,7 +380,9 @@ static bool add_port(struct walk *walk, struct egpu_port_users *port)
 
 int egpu_holders(struct egpu *egpu, struct egpu_port_users *ports, int count)
 {
-	struct walk walk = { 0 };
+	struct walk walk = {
+		.kfd = egpu_exists(egpu_roots.sysfs, "class/kfd/kfd"),
+	};
 	bool any = false;
 	int i;
 
