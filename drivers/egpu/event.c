@@ -19,7 +19,8 @@
 #include "egpu.h"
 #include "trace.h"
 
-#define EGPU_QUEUE_LENGTH 256
+#define EGPU_QUEUE_LENGTH	256
+#define EGPU_READ_BATCH		4
 
 /**
  * struct egpu_reader - the events of one open file
@@ -29,13 +30,16 @@
  * @privileged: was opened with CAP_SYS_ADMIN
  * @mask: types wanted
  * @port: port wanted, 0: all
+ * @lock: protects @head, @count and what is in @queue
  * @head: next one to read
  * @count: how many are queued
  * @queue: a ring of EGPU_QUEUE_LENGTH, allocated at the first subscription;
  *	its last free place is kept for an overflow record
  *
- * All protected by egpu_event_lock but @wait, @reading, @privileged; @queue is
- * written once. @reading is taken before egpu_event_lock, under no other lock.
+ * @node, @mask, @port and the pointer @queue are protected by egpu_event_lock;
+ * @queue is written once. @lock is taken inside of that or alone, so that
+ * readers do not wait for each other while events are told to all of them.
+ * @reading is taken before @lock, under no other lock.
  */
 struct egpu_reader {
 	struct list_head node;
@@ -44,12 +48,13 @@ struct egpu_reader {
 	bool privileged;
 	u64 mask;
 	u32 port;
+	spinlock_t lock;
 	u32 head;
 	u32 count;
 	struct egpu_event *queue;
 };
 
-/* Serializes sequence numbers, the list of readers and their queues. */
+/* Serializes sequence numbers and the list of readers. */
 static DEFINE_SPINLOCK(egpu_event_lock);
 static LIST_HEAD(egpu_readers);
 static u64 egpu_event_seq;
@@ -169,6 +174,7 @@ struct egpu_reader *egpu_reader_create(bool privileged)
 	INIT_LIST_HEAD(&reader->node);
 	init_waitqueue_head(&reader->wait);
 	mutex_init(&reader->reading);
+	spin_lock_init(&reader->lock);
 	reader->privileged = privileged;
 	return reader;
 }
@@ -222,41 +228,44 @@ bool egpu_reader_has_events(struct egpu_reader *reader)
 	return READ_ONCE(reader->count) != 0;
 }
 
-static bool egpu_reader_peek(struct egpu_reader *reader,
-			     struct egpu_event *event)
+/* Of a full queue the last record changes still: it is never among these. */
+static u32 egpu_reader_peek(struct egpu_reader *reader,
+			    struct egpu_event *events, size_t room)
 {
-	bool got;
+	u32 nr, i;
 
-	spin_lock(&egpu_event_lock);
-	got = reader->count != 0;
-	if (got)
-		*event = reader->queue[reader->head];
-	spin_unlock(&egpu_event_lock);
-	return got;
+	spin_lock(&reader->lock);
+	nr = min_t(size_t, reader->count, min_t(size_t, room, EGPU_READ_BATCH));
+	for (i = 0; i < nr; i++)
+		events[i] = reader->queue[(reader->head + i) %
+					  EGPU_QUEUE_LENGTH];
+	spin_unlock(&reader->lock);
+	return nr;
 }
 
-static void egpu_reader_drop(struct egpu_reader *reader)
+static void egpu_reader_drop(struct egpu_reader *reader, u32 nr)
 {
-	spin_lock(&egpu_event_lock);
-	reader->head = (reader->head + 1) % EGPU_QUEUE_LENGTH;
-	WRITE_ONCE(reader->count, reader->count - 1);
-	spin_unlock(&egpu_event_lock);
+	spin_lock(&reader->lock);
+	reader->head = (reader->head + nr) % EGPU_QUEUE_LENGTH;
+	WRITE_ONCE(reader->count, reader->count - nr);
+	spin_unlock(&reader->lock);
 }
 
 /* A record leaves the queue when it has been copied, not before. */
 static ssize_t egpu_reader_copy(struct egpu_reader *reader, char __user *buf,
 				size_t count)
 {
-	struct egpu_event event;
+	struct egpu_event events[EGPU_READ_BATCH];
 	ssize_t done = 0;
+	u32 nr;
 
 	lockdep_assert_held(&reader->reading);
-	while (done + sizeof(event) <= count &&
-	       egpu_reader_peek(reader, &event)) {
-		if (copy_to_user(buf + done, &event, sizeof(event)))
+	while ((nr = egpu_reader_peek(reader, events, (count - done) /
+				      sizeof(*events)))) {
+		if (copy_to_user(buf + done, events, nr * sizeof(*events)))
 			return done ?: -EFAULT;
-		egpu_reader_drop(reader);
-		done += sizeof(event);
+		egpu_reader_drop(reader, nr);
+		done += nr * sizeof(*events);
 	}
 	return done;
 }
@@ -299,8 +308,8 @@ ssize_t egpu_reader_read(struct egpu_reader *reader, char __user *buf,
 }
 
 /* The last place of a full queue says how many did not fit. */
-static void egpu_reader_push(struct egpu_reader *reader,
-			     const struct egpu_event *event)
+static void egpu_reader_queue(struct egpu_reader *reader,
+			      const struct egpu_event *event)
 {
 	u32 last = (reader->head + reader->count - 1) % EGPU_QUEUE_LENGTH;
 	u32 next = (reader->head + reader->count) % EGPU_QUEUE_LENGTH;
@@ -321,6 +330,14 @@ static void egpu_reader_push(struct egpu_reader *reader,
 		place->value = 1;
 	}
 	WRITE_ONCE(reader->count, reader->count + 1);
+}
+
+static void egpu_reader_push(struct egpu_reader *reader,
+			     const struct egpu_event *event)
+{
+	spin_lock(&reader->lock);
+	egpu_reader_queue(reader, event);
+	spin_unlock(&reader->lock);
 	wake_up_interruptible_poll(&reader->wait, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -392,18 +409,20 @@ static void egpu_event_words(const struct egpu_event *event, char *buf,
 static void egpu_event_log(struct egpu_port *port,
 			   const struct egpu_event *event)
 {
-	char words[96];
+	char words[96], line[256];
 
 	if (event->type == EGPU_EVENT_USERS || event->type == EGPU_EVENT_STEP)
 		return;
 	egpu_event_words(event, words, sizeof(words));
-	dev_info(&port->pdev->dev,
-		 "egpu: port=%u gen=%llu seq=%llu event=%s%s fn=%04x:%02x:%02x.%d transaction=%u%s%s\n",
+	snprintf(line, sizeof(line),
+		 "egpu: port=%u gen=%llu seq=%llu event=%s%s fn=%04x:%02x:%02x.%d transaction=%u%s%s",
 		 port->id, event->generation, event->seq,
 		 egpu_name_at(event_names, EGPU_EVENT_COUNT, event->type),
 		 words, event->domain, event->bus, PCI_SLOT(event->devfn),
 		 PCI_FUNC(event->devfn), event->transaction,
 		 event->name[0] ? " driver=" : "", event->name);
+	/* printk formats whatever it is given twice */
+	dev_info(&port->pdev->dev, "%s\n", line);
 }
 
 static void egpu_event_uevent(const struct egpu_event *event)

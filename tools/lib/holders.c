@@ -32,6 +32,9 @@ struct exporter {
 };
 
 struct walk {
+	struct egpu_port_users *ports;
+	int nr_ports;
+	bool has_nodes;		/* they are among the targets */
 	struct target *targets;
 	int nr_targets;
 	struct exporter *exporters;
@@ -120,12 +123,40 @@ static void add_function(struct walk *walk, struct egpu_port_users *port,
 	char *dir = egpu_device_dir(&address);
 	char name[EGPU_ADDRESS_LEN];
 
-	add_nodes(walk, port, &address);
 	if (dir)
 		add_target(walk, port, EGPU_HOLDS_BAR, "", "%s/resource", dir);
 	if (!strncmp(function->driver, "vfio", 4))
 		add_vfio(walk, port, egpu_address_format(&address, name));
 	free(dir);
+}
+
+static bool is_gated(const struct egpu_function *function)
+{
+	return (function->flags & EGPU_FUNCTION_GATED) ||
+	       (function->dma_flags & EGPU_DMA_MANAGED);
+}
+
+/* Not before somebody has one: mostly it is nobody, or whom the module lists. */
+static void add_all_nodes(struct walk *walk)
+{
+	struct egpu_port_users *port;
+	struct egpu_address address;
+	int i;
+
+	walk->has_nodes = true;
+	for (port = walk->ports; port < walk->ports + walk->nr_ports; port++)
+		for (i = 0; i < port->nr_functions; i++) {
+			address = egpu_function_address(&port->functions[i]);
+			if (is_gated(&port->functions[i]))
+				add_nodes(walk, port, &address);
+		}
+}
+
+static bool is_node(const char *path)
+{
+	return !strncmp(path, "/dev/dri/", 9) ||
+	       !strncmp(path, "/dev/accel/", 11) ||
+	       !strncmp(path, "/dev/nvidia", 11);
 }
 
 static void hold(struct walk *walk, struct egpu_port_users *port, uint32_t kind,
@@ -168,6 +199,8 @@ static void match(struct walk *walk, const char *path, bool mapped)
 
 	if (strncmp(path, "/dev/", 5) && !strstr(path, "/resource"))
 		return;
+	if (!walk->has_nodes && is_node(path))
+		add_all_nodes(walk);
 	for (i = 0; i < walk->nr_targets; i++) {
 		const struct target *target = &walk->targets[i];
 		const char *rest = path + target->len;
@@ -365,8 +398,7 @@ static bool add_port(struct walk *walk, struct egpu_port_users *port)
 		const struct egpu_function *f = &port->functions[i];
 		struct egpu_address a = egpu_function_address(f);
 
-		if (!(f->flags & EGPU_FUNCTION_GATED) &&
-		    !(f->dma_flags & EGPU_DMA_MANAGED))
+		if (!is_gated(f))
 			continue;
 		gated = true;
 		add_function(walk, port, f);
@@ -381,6 +413,8 @@ static bool add_port(struct walk *walk, struct egpu_port_users *port)
 int egpu_holders(struct egpu *egpu, struct egpu_port_users *ports, int count)
 {
 	struct walk walk = {
+		.ports = ports,
+		.nr_ports = count,
 		.kfd = egpu_exists(egpu_roots.sysfs, "class/kfd/kfd"),
 	};
 	bool any = false;
