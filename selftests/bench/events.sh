@@ -17,7 +17,7 @@ setup() {
 
 # measured READERS
 measured() {
-	pairs events 30 "$1" "$(port_addr rp0)"
+	pairs events 100 "$1" "$(port_addr rp0)"
 	record "event_rate/$1" us 'the kernel'"'"'s uevents (udev monitor)' \
 		'real pciehp'
 }
