@@ -662,6 +662,7 @@ void egpu_drm_ledger(struct pci_dev *pdev, struct egpu_function *function);
 /* users.c */
 struct egpu_users;
 struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own);
+struct egpu_users *egpu_users_suspects(bool only_own);
 void egpu_users_free(struct egpu_users *users);
 DEFINE_FREE(egpu_users, struct egpu_users *,
 	    if (!IS_ERR_OR_NULL(_T)) egpu_users_free(_T))

@@ -23,7 +23,9 @@
 #include "egpu.h"
 #include "trace.h"
 
-#define EGPU_QUEUE_LENGTH 256
+#define EGPU_QUEUE_LENGTH	256
+#define EGPU_READ_BATCH		4
+#define EGPU_UNTOLD_MAX		1024
 
 /**
  * struct egpu_reader - the events of one open file
@@ -33,13 +35,16 @@
  * @privileged: was opened with CAP_SYS_ADMIN
  * @mask: types wanted
  * @port: port wanted, 0: all
+ * @lock: protects @head, @count and what is in @queue
  * @head: next one to read
  * @count: how many are queued
  * @queue: a ring of EGPU_QUEUE_LENGTH, allocated at the first subscription;
  *	its last free place is kept for an overflow record
  *
- * All protected by egpu_event_lock but @wait, @reading, @privileged; @queue is
- * written once. @reading is taken before egpu_event_lock, under no other lock.
+ * @node, @mask, @port and the pointer @queue are protected by egpu_event_lock;
+ * @queue is written once. @lock is taken inside of that or alone, so that
+ * readers do not wait for each other while events are told to all of them.
+ * @reading is taken before @lock, under no other lock.
  */
 struct egpu_reader {
 	struct list_head node;
@@ -48,6 +53,7 @@ struct egpu_reader {
 	bool privileged;
 	u64 mask;
 	u32 port;
+	spinlock_t lock;
 	u32 head;
 	u32 count;
 	struct egpu_event *queue;
@@ -65,12 +71,11 @@ struct egpu_telling {
 	struct egpu_event event;
 };
 
-/*
- * Serializes sequence numbers, the list of readers and their queues, and the
- * list of what is not told yet.
- */
+/* Serializes sequence numbers, the list of readers, and what is not told yet. */
 static DEFINE_SPINLOCK(egpu_event_lock);
 static LIST_HEAD(egpu_untold);
+static atomic_t egpu_untold_nr;		/* at most EGPU_UNTOLD_MAX, or so */
+static atomic_t egpu_untold_lost;	/* beyond that */
 static struct workqueue_struct *egpu_tell_wq;
 static LIST_HEAD(egpu_readers);
 static u64 egpu_event_seq;
@@ -190,6 +195,7 @@ struct egpu_reader *egpu_reader_create(bool privileged)
 	INIT_LIST_HEAD(&reader->node);
 	init_waitqueue_head(&reader->wait);
 	mutex_init(&reader->reading);
+	spin_lock_init(&reader->lock);
 	reader->privileged = privileged;
 	return reader;
 }
@@ -245,41 +251,44 @@ bool egpu_reader_has_events(struct egpu_reader *reader)
 	return READ_ONCE(reader->count) != 0;
 }
 
-static bool egpu_reader_peek(struct egpu_reader *reader,
-			     struct egpu_event *event)
+/* Of a full queue the last record changes still: it is never among these. */
+static u32 egpu_reader_peek(struct egpu_reader *reader,
+			    struct egpu_event *events, size_t room)
 {
-	bool got;
+	u32 nr, i;
 
-	spin_lock(&egpu_event_lock);
-	got = reader->count != 0;
-	if (got)
-		*event = reader->queue[reader->head];
-	spin_unlock(&egpu_event_lock);
-	return got;
+	spin_lock(&reader->lock);
+	nr = min_t(size_t, reader->count, min_t(size_t, room, EGPU_READ_BATCH));
+	for (i = 0; i < nr; i++)
+		events[i] = reader->queue[(reader->head + i) %
+					  EGPU_QUEUE_LENGTH];
+	spin_unlock(&reader->lock);
+	return nr;
 }
 
-static void egpu_reader_drop(struct egpu_reader *reader)
+static void egpu_reader_drop(struct egpu_reader *reader, u32 nr)
 {
-	spin_lock(&egpu_event_lock);
-	reader->head = (reader->head + 1) % EGPU_QUEUE_LENGTH;
-	WRITE_ONCE(reader->count, reader->count - 1);
-	spin_unlock(&egpu_event_lock);
+	spin_lock(&reader->lock);
+	reader->head = (reader->head + nr) % EGPU_QUEUE_LENGTH;
+	WRITE_ONCE(reader->count, reader->count - nr);
+	spin_unlock(&reader->lock);
 }
 
 /* A record leaves the queue when it has been copied, not before. */
 static ssize_t egpu_reader_copy(struct egpu_reader *reader, char __user *buf,
 				size_t count)
 {
-	struct egpu_event event;
+	struct egpu_event events[EGPU_READ_BATCH];
 	ssize_t done = 0;
+	u32 nr;
 
 	lockdep_assert_held(&reader->reading);
-	while (done + sizeof(event) <= count &&
-	       egpu_reader_peek(reader, &event)) {
-		if (copy_to_user(buf + done, &event, sizeof(event)))
+	while ((nr = egpu_reader_peek(reader, events, (count - done) /
+				      sizeof(*events)))) {
+		if (copy_to_user(buf + done, events, nr * sizeof(*events)))
 			return done ?: -EFAULT;
-		egpu_reader_drop(reader);
-		done += sizeof(event);
+		egpu_reader_drop(reader, nr);
+		done += nr * sizeof(*events);
 	}
 	return done;
 }
@@ -322,8 +331,8 @@ ssize_t egpu_reader_read(struct egpu_reader *reader, char __user *buf,
 }
 
 /* The last place of a full queue says how many did not fit. */
-static void egpu_reader_push(struct egpu_reader *reader,
-			     const struct egpu_event *event)
+static void egpu_reader_queue(struct egpu_reader *reader,
+			      const struct egpu_event *event)
 {
 	u32 last = (reader->head + reader->count - 1) % EGPU_QUEUE_LENGTH;
 	u32 next = (reader->head + reader->count) % EGPU_QUEUE_LENGTH;
@@ -344,6 +353,14 @@ static void egpu_reader_push(struct egpu_reader *reader,
 		place->value = 1;
 	}
 	WRITE_ONCE(reader->count, reader->count + 1);
+}
+
+static void egpu_reader_push(struct egpu_reader *reader,
+			     const struct egpu_event *event)
+{
+	spin_lock(&reader->lock);
+	egpu_reader_queue(reader, event);
+	spin_unlock(&reader->lock);
 	wake_up_interruptible_poll(&reader->wait, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -481,12 +498,17 @@ static struct egpu_telling *egpu_untold_next(void)
 static void egpu_tell_work(struct work_struct *work)
 {
 	struct egpu_telling *telling;
+	int lost;
 
 	while ((telling = egpu_untold_next())) {
 		egpu_event_tell(telling->port, &telling->event);
 		egpu_port_put(telling->port);
 		kfree(telling);
+		atomic_dec(&egpu_untold_nr);
 	}
+	lost = atomic_xchg(&egpu_untold_lost, 0);
+	if (lost)
+		pr_warn("egpu: %d events are not in this log\n", lost);
 }
 
 static DECLARE_WORK(egpu_tell, egpu_tell_work);

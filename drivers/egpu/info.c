@@ -441,24 +441,37 @@ long egpu_ioctl_link_info(struct egpu_reader *reader,
 	return ret;
 }
 
+static struct egpu_users *egpu_user_list_find(const struct egpu_user_list *list,
+					      bool only_own)
+{
+	struct egpu_users *users;
+	struct egpu_port *port;
+	long ret = 0;
+
+	if (list->flags & EGPU_USER_LIST_SUSPECTS)
+		return egpu_users_suspects(only_own);
+	port = egpu_cdev_port(list->port, &ret);
+	if (!port)
+		return ERR_PTR(ret);
+	users = egpu_users_find(port, only_own);
+	egpu_port_put(port);
+	return users;
+}
+
 long egpu_ioctl_user_list(struct egpu_reader *reader,
 			  union egpu_args *args)
 {
 	struct egpu_user_list *list = &args->user_list;
 	bool privileged = egpu_may_admin();
 	struct egpu_users *users;
-	struct egpu_port *port;
 	long ret = 0;
 	u32 nr, i;
 
-	if (list->flags ||
+	if (list->flags & ~EGPU_USER_LIST_SUSPECTS ||
+	    (list->flags && list->port) ||
 	    !egpu_element_size_ok(list->count, list->element_size))
 		return -EINVAL;
-	port = egpu_cdev_port(list->port, &ret);
-	if (!port)
-		return ret;
-	users = egpu_users_find(port, !privileged);
-	egpu_port_put(port);
+	users = egpu_user_list_find(list, !privileged);
 	if (IS_ERR(users))
 		return PTR_ERR(users);
 	nr = egpu_users_entries(users);

@@ -5,12 +5,14 @@
  * found by device number; and the devices that a managed one's dma-bufs are
  * attached to. Advisory: opens cannot be prevented and closes send no event.
  * What a mapping alone keeps open, and others' dma-bufs, are for user space to
- * find.
+ * find; here it is told in whose files alone it has to look.
  */
 #include <linux/cred.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/major.h>
 #include <linux/pci.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -55,6 +57,7 @@ struct egpu_found {
  * @room: entries that fit into @found
  * @found: grouped by process
  * @only_own: only processes of the caller's user id
+ * @count: called for each open file of a task, raises @opens of nodes
  * @nr_nodes: nodes found, also those that did not fit
  * @nodes_room: entries that fit into @nodes
  * @nodes: what is looked for
@@ -65,6 +68,7 @@ struct egpu_users {
 	u32 room;
 	struct egpu_found *found;
 	bool only_own;
+	int (*count)(const void *users, struct file *file, unsigned int fd);
 	u32 nr_nodes;
 	u32 nodes_room;
 	struct egpu_node *nodes;
@@ -128,6 +132,34 @@ static int egpu_file_count(const void *data, struct file *file, unsigned int fd)
 	return 0;
 }
 
+static bool egpu_file_is_suspect(const struct inode *inode)
+{
+	u32 major;
+
+	if (inode->i_sb->s_magic == SYSFS_MAGIC)
+		return S_ISREG(inode->i_mode);
+	if (inode->i_sb->s_magic == DMA_BUF_MAGIC)
+		return true;
+	if (!S_ISCHR(inode->i_mode))
+		return false;
+	major = imajor(inode);
+	return major != MEM_MAJOR && major != TTY_MAJOR &&
+	       major != TTYAUX_MAJOR &&
+	       (major < UNIX98_PTY_MASTER_MAJOR ||
+		major >= UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT);
+}
+
+/* There is one node, which stands for all such files. */
+static int egpu_file_suspect(const void *data, struct file *file,
+			     unsigned int fd)
+{
+	struct egpu_users *users = (struct egpu_users *)data;
+
+	users->nodes->opens += !(file->f_mode & FMODE_PATH) &&
+			       egpu_file_is_suspect(file_inode(file));
+	return 0;
+}
+
 static void egpu_user_fill(struct egpu_found *found, struct task_struct *leader,
 			   const struct egpu_node *node)
 {
@@ -176,7 +208,7 @@ static void egpu_users_look(struct egpu_users *users)
 			continue;
 		task_lock(task);
 		if (task->files)
-			iterate_fd(task->files, 0, egpu_file_count, users);
+			iterate_fd(task->files, 0, users->count, users);
 		task_unlock(task);
 		egpu_users_add(users, leader);
 	}
@@ -256,29 +288,16 @@ static int egpu_nodes_collect(struct egpu_users *users, struct egpu_port *port)
 	return ret;
 }
 
-/**
- * egpu_users_find() - look who uses the GPU below a port
- * @port: the port, not locked; with the ports below it
- * @only_own: only processes of the caller's user id
- *
- * Return: the users, or ERR_PTR(-ENOMEM).
- */
-struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
+/* Looks again when there were more than had room. */
+static int egpu_users_fill(struct egpu_users *users)
 {
-	struct egpu_users *users __free(egpu_users) = NULL;
 	u32 room = EGPU_USERS_ROOM;
 
-	users = kzalloc(sizeof(*users), GFP_KERNEL);
-	if (!users || egpu_nodes_collect(users, port))
-		return ERR_PTR(-ENOMEM);
-	users->only_own = only_own;
-	if (!users->nr_nodes)
-		return_ptr(users);
 	for (;;) {
 		users->found = kvcalloc(room, sizeof(*users->found),
 					GFP_KERNEL);
 		if (!users->found)
-			return ERR_PTR(-ENOMEM);
+			return -ENOMEM;
 		users->room = room;
 		egpu_users_look(users);
 		egpu_users_add_importers(users);
@@ -289,6 +308,49 @@ struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
 		users->nr = 0;
 	}
 	users->nr = min(users->nr, users->room);
+	return 0;
+}
+
+/**
+ * egpu_users_find() - look who uses the GPU below a port
+ * @port: the port, not locked; with the ports below it
+ * @only_own: only processes of the caller's user id
+ *
+ * Return: the users, or ERR_PTR(-ENOMEM).
+ */
+struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
+{
+	struct egpu_users *users __free(egpu_users) = NULL;
+
+	users = kzalloc(sizeof(*users), GFP_KERNEL);
+	if (!users || egpu_nodes_collect(users, port))
+		return ERR_PTR(-ENOMEM);
+	users->only_own = only_own;
+	users->count = egpu_file_count;
+	if (users->nr_nodes && egpu_users_fill(users))
+		return ERR_PTR(-ENOMEM);
+	return_ptr(users);
+}
+
+/**
+ * egpu_users_suspects() - look who has a file open that may lead to a GPU
+ * @only_own: only processes of the caller's user id
+ *
+ * Return: an element for each file table that has one, or ERR_PTR(-ENOMEM).
+ */
+struct egpu_users *egpu_users_suspects(bool only_own)
+{
+	struct egpu_users *users __free(egpu_users) = NULL;
+
+	users = kzalloc(sizeof(*users), GFP_KERNEL);
+	if (!users)
+		return ERR_PTR(-ENOMEM);
+	users->nodes = kvcalloc(1, sizeof(*users->nodes), GFP_KERNEL);
+	users->nr_nodes = 1;
+	users->only_own = only_own;
+	users->count = egpu_file_suspect;
+	if (!users->nodes || egpu_users_fill(users))
+		return ERR_PTR(-ENOMEM);
 	return_ptr(users);
 }
 

@@ -30,4 +30,10 @@ int bench_scale(int argc, char **argv);
 /* dma.c */
 int bench_dma(int argc, char **argv);
 
+/* one of main.c's table a file */
+int bench_crowd(int argc, char **argv);
+int bench_events(int argc, char **argv);
+int bench_exec(int argc, char **argv);
+int bench_query(int argc, char **argv);
+
 #endif /* EGPU_BENCH_H */

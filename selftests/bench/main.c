@@ -21,6 +21,10 @@ static const struct {
 	{ "load", bench_load },
 	{ "readers", bench_readers },
 	{ "scale", bench_scale },
+	{ "crowd", bench_crowd },
+	{ "events", bench_events },
+	{ "exec", bench_exec },
+	{ "query", bench_query },
 	{ NULL, NULL }
 };
 

@@ -269,6 +269,90 @@ static int test_hidden_users(const void *arg)
 	return result;
 }
 
+/* A process with nothing else open; its pid. */
+static pid_t hold_only(const char *path)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		dup2(ready[1], 3);
+		close_range(4, ~0U, 0);
+		byte = open(path, O_RDONLY | O_NOCTTY) < 0 ? 'n' : 'y';
+		if (write(3, &byte, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	if (read(ready[0], &byte, 1) != 1 || byte != 'y') {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* How many such files the process has open, as far as the caller may know. */
+static uint32_t suspected(int fd, pid_t pid)
+{
+	struct egpu_user users[128];
+	struct egpu_user_list list = {
+		.size = sizeof(list), .flags = EGPU_USER_LIST_SUSPECTS,
+		.count = ARRAY_SIZE(users), .element_size = sizeof(*users),
+		.users = (uintptr_t)users,
+	};
+	uint32_t i;
+
+	EXPECT_ERR(dev_call(fd, EGPU_IOC_USER_LIST, &list), 0, "SUSPECTS");
+	EXPECT(list.count <= ARRAY_SIZE(users), "%u suspects", list.count);
+	for (i = 0; i < list.count && i < ARRAY_SIZE(users); i++)
+		if (users[i].pid == (uint32_t)pid)
+			return users[i].opens;
+	return 0;
+}
+
+static int suspects_as_nobody(void *arg)
+{
+	int fd = dev_open(O_RDONLY);
+
+	EXPECT(!suspected(fd, *(pid_t *)arg), "nobody sees root's process");
+	EXPECT(suspected(fd, getpid()), "nobody does not see itself");
+	return test_result();
+}
+
+static int test_suspects(const void *arg)
+{
+	static const struct {
+		const char *path;
+		bool suspect;
+	} files[] = {
+		{ "/dev/null", false }, { "/dev/ptmx", false },
+		{ "/proc/self/maps", false }, { "/sys", false },
+		{ "/dev/egpu", true }, { "/sys/kernel/uevent_seqnum", true },
+	};
+	int fd = dev_open(O_RDONLY), result = TEST_PASS;
+	unsigned int i;
+	pid_t pid;
+
+	(void)arg;
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		pid = hold_only(files[i].path);
+		ASSERT(pid > 0, "nobody can open %s", files[i].path);
+		EXPECT(suspected(fd, pid) == files[i].suspect, "%s: not %d",
+		       files[i].path, files[i].suspect);
+		if (files[i].suspect && !result)
+			result = run_as(become_nobody, suspects_as_nobody, &pid);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return result ? result : test_result();
+}
+
 static int in_pid_namespace(void *arg)
 {
 	int fd = dev_open(O_RDONLY), held = open(su.node, O_RDWR | O_NONBLOCK);
@@ -333,6 +417,9 @@ void privilege_tests(void)
 	test_add("privilege", "USER_LIST hides other users' processes",
 		 "who lacks privilege sees the processes of its own user id",
 		 NEED_NODE, test_hidden_users, NULL);
+	test_add("privilege", "USER_LIST names suspects",
+		 "who has a file of sysfs or a device open that is neither memory nor a terminal; of other users' to root only",
+		 0, test_suspects, NULL);
 	test_add("privilege", "USER_LIST translates pids",
 		 "a pid is one of the caller's pid namespace, or 0", NEED_NODE,
 		 test_pid_namespace, NULL);

@@ -4,16 +4,15 @@
  * a scenario. Linked instead of sys.o, so that the program under test has no
  * way to be told about it but this.
  *
- * EGPU_FAKE names a folder: sys, proc, dev, modules, containers are the roots;
- * scenario.json says what the ioctls answer and what happens when a transaction
- * begins; addresses lists network interfaces that have one; what was done is
- * appended to "done".
+ * EGPU_FAKE names a folder: sys, proc, dev, modules, containers, share are the
+ * roots; scenario.json says what the ioctls answer and what happens when a
+ * transaction begins; addresses lists network interfaces that have one; what was
+ * done is appended to "done".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
-#include <pci/pci.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +82,7 @@ __attribute__((constructor)) static void begin(void)
 	egpu_roots.dev = path("dev");
 	egpu_roots.modules = path("modules");
 	egpu_roots.containers = path("containers");
+	egpu_roots.share = path("share");
 	file = path("scenario.json");
 	scenario = json_object_from_file(file);
 	free(file);
@@ -261,6 +261,25 @@ static int function_list(struct egpu_function_list *list)
 	for (i = 0; i < n && i < list->count; i++) {
 		function(json_object_array_get_idx(array, i), &f);
 		memcpy(&to[i], &f, size);
+	}
+	list->count = (uint32_t)n;
+	return 0;
+}
+
+/* scenario.suspects: pids; without, a module that is too old to tell them. */
+static int suspects(struct egpu_user_list *list)
+{
+	struct json_object *array = get(scenario, "suspects");
+	struct egpu_user *to = (void *)(uintptr_t)list->users;
+	size_t i, n = array ? json_object_array_length(array) : 0;
+
+	if (!array || list->port)
+		return -EINVAL;
+	for (i = 0; i < n && i < list->count; i++) {
+		struct json_object *pid = json_object_array_get_idx(array, i);
+
+		memset(&to[i], 0, sizeof(to[i]));
+		to[i].pid = (uint32_t)json_object_get_int64(pid);
 	}
 	list->count = (uint32_t)n;
 	return 0;
@@ -652,6 +671,8 @@ static int answer(unsigned long request, void *arg)
 	case EGPU_IOC_FUNCTION_LIST:
 		return function_list(arg);
 	case EGPU_IOC_USER_LIST:
+		if (((struct egpu_user_list *)arg)->flags)
+			return suspects(arg);
 		return user_list(arg);
 	case EGPU_IOC_LINK_INFO:
 		return link_info(arg);
@@ -844,26 +865,6 @@ bool egpu_sys_has_address(const char *interface)
 
 	free(list);
 	return has;
-}
-
-/* Names must not depend on the machine's pci.ids: these are all there are. */
-char *pci_lookup_name(struct pci_access *access, char *buf, int size, int flags,
-		      ...)
-{
-	int vendor, device;
-	va_list args;
-
-	(void)access;
-	va_start(args, flags);
-	vendor = va_arg(args, int);
-	device = flags & PCI_LOOKUP_DEVICE ? va_arg(args, int) : 0;
-	va_end(args);
-	if (vendor != 0x10de || flags & PCI_LOOKUP_CLASS ||
-	    (device && device != 0x2684))
-		return NULL;
-	snprintf(buf, (size_t)size, "%s", device ? "AD102 [GeForce RTX 4090]" :
-		 "NVIDIA Corporation");
-	return buf;
 }
 
 int egpu_sys_terminate(uint32_t pid, uint64_t start_time)

@@ -189,25 +189,50 @@ static void explain(struct ctl *ctl, int tracked, int behind, int candidates)
 		       behind == 1 ? "" : "s");
 }
 
+/* Return: how many are listed, in ascending order. */
+static int get_views(struct ctl *ctl, const struct egpu_port_info *ports,
+		     int count, unsigned int what, struct view **views)
+{
+	int i, n = 0;
+
+	*views = calloc((size_t)count + 1, sizeof(**views));
+	if (!*views)
+		abort();
+	for (i = 0; i < count; i++)
+		if (ports[i].flags & EGPU_PORT_TRACKED ||
+		    (given(ctl, OPT_ALL) && is_candidate(&ports[i])))
+			view_get(ctl, &ports[i], 0, &(*views)[n++]);
+	view_users(ctl, *views, n, what);
+	return n;
+}
+
+static void free_views(struct view *views, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		view_free(&views[i]);
+	free(views);
+}
+
 static void list_text(struct ctl *ctl, struct egpu_port_info *ports, int count)
 {
 	struct table *table =
 		table_new("PORT|NAME|STATE|GPU|DRIVER|LINK|USERS");
-	int i, tracked = 0, candidates = 0;
-	struct view view;
+	int i, n, tracked = 0, candidates = 0;
+	struct view *views;
 
-	for (i = 0; i < count; i++) {
-		if (ports[i].flags & EGPU_PORT_TRACKED) {
-			view_get(ctl, &ports[i], VIEW_USERS | VIEW_MEASURE,
-				 &view);
-			port_row(table, &view);
-			view_free(&view);
+	n = get_views(ctl, ports, count, VIEW_MEASURE, &views);
+	for (i = 0; i < n; i++) {
+		if (views[i].info.flags & EGPU_PORT_TRACKED) {
+			port_row(table, &views[i]);
 			tracked++;
-		} else if (given(ctl, OPT_ALL) && is_candidate(&ports[i])) {
-			untracked_row(ctl, table, &ports[i]);
+		} else {
+			untracked_row(ctl, table, &views[i].info);
 			candidates++;
 		}
 	}
+	free_views(views, n);
 	if (tracked || candidates)
 		table_print(table, ctl);
 	table_free(table);
@@ -217,17 +242,12 @@ static void list_text(struct ctl *ctl, struct egpu_port_info *ports, int count)
 static void list_json(struct ctl *ctl, struct egpu_port_info *ports, int count)
 {
 	struct json_object *array = json_object_new_array();
-	struct view view;
-	int i;
+	struct view *views;
+	int i, n = get_views(ctl, ports, count, 0, &views);
 
-	for (i = 0; i < count; i++) {
-		if (!(ports[i].flags & EGPU_PORT_TRACKED) &&
-		    (!given(ctl, OPT_ALL) || !is_candidate(&ports[i])))
-			continue;
-		view_get(ctl, &ports[i], VIEW_USERS, &view);
-		json_object_array_add(array, view_json(&view, false));
-		view_free(&view);
-	}
+	for (i = 0; i < n; i++)
+		json_object_array_add(array, view_json(&views[i], false));
+	free_views(views, n);
 	put(reply(ctl), "ports", array);
 	put_int(reply(ctl), "untracked_gpus", count_untracked(ports, count));
 }

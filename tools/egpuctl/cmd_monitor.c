@@ -79,16 +79,20 @@ static void snapshot_json(struct monitor *monitor, uint64_t seq,
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *array = json_object_new_array();
-	struct view view;
-	int i;
+	struct view *views = calloc((size_t)count + 1, sizeof(*views));
+	int i, n = 0;
 
-	for (i = 0; i < count; i++) {
-		if (monitor->port && ports[i].port != monitor->port)
-			continue;
-		view_get(monitor->ctl, &ports[i], VIEW_USERS, &view);
-		json_object_array_add(array, view_json(&view, false));
-		view_free(&view);
+	if (!views)
+		abort();
+	for (i = 0; i < count; i++)
+		if (!monitor->port || ports[i].port == monitor->port)
+			view_get(monitor->ctl, &ports[i], 0, &views[n++]);
+	view_users(monitor->ctl, views, n, 0);
+	for (i = 0; i < n; i++) {
+		json_object_array_add(array, view_json(&views[i], false));
+		view_free(&views[i]);
 	}
+	free(views);
 	put_int(o, "schema", JSON_SCHEMA);
 	put_text(o, "module_version",
 		 egpu_about(monitor->ctl->egpu)->module_version);

@@ -312,6 +312,8 @@ const char *state_dir(void);
  */
 int learned_load(struct learned *learned, bool change);
 void learned_free(struct learned *learned);
+/* Return: false: nothing was ever learned. */
+bool learned_any(const struct learned *learned);
 /* Return: false: nothing is known. */
 bool learned_find(const struct learned *learned, const struct learned_key *key,
 		  struct learned_link *link);
@@ -405,6 +407,9 @@ void view_name(struct ctl *ctl, const struct egpu_port_info *info,
 	       struct view *view);
 int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	     unsigned int what, struct view *view);
+/* Of several at once: one look at all processes, however many ports. */
+void view_users(struct ctl *ctl, struct view *views, int count,
+		unsigned int what);
 void view_free(struct view *view);
 const char *view_label(const struct view *view);
 void view_reason(const struct view *view, char *buf, size_t size);

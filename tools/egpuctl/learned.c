@@ -172,6 +172,11 @@ static struct json_object *find(const struct learned *learned,
 	return NULL;
 }
 
+bool learned_any(const struct learned *learned)
+{
+	return json_object_array_length(links_of(learned));
+}
+
 bool learned_find(const struct learned *learned, const struct learned_key *key,
 		  struct learned_link *link)
 {

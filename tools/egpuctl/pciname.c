@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names of PCI devices from the pci.ids file, by libpci. The bus itself is not
- * touched: pci_init() is never called.
+ * Names of PCI devices, by libpci: from udev's hardware database, which is an
+ * index, and where there is none from the pci.ids file, all of which libpci then
+ * reads. The bus itself is not touched: pci_init() is never called.
  */
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <pci/pci.h>
 #include <stdlib.h>
@@ -25,6 +27,21 @@ static void on_error(char *text, ...)
 	exit(EXIT_FAILED);
 }
 
+/* Tests have names of their own. */
+static bool is_made_up(void)
+{
+	return strcmp(egpu_roots.share, "/usr/share");
+}
+
+static char *list_path(void)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/misc/pci.ids", egpu_roots.share) < 0)
+		abort();
+	return path;
+}
+
 static struct pci_access *names(void)
 {
 	if (!access_) {
@@ -32,8 +49,22 @@ static struct pci_access *names(void)
 		access_->error = on_error;
 		access_->warning = no_message;
 		access_->debug = no_message;
+		if (is_made_up())
+			pci_set_name_list_path(access_, list_path(), 1);
 	}
 	return access_;
+}
+
+/* As pci_lookup_name(). */
+static bool look_up(char *buf, size_t size, int flags, int a, int b)
+{
+	flags |= PCI_LOOKUP_NO_NUMBERS;
+	if (!is_made_up() &&
+	    pci_lookup_name(names(), buf, (int)size,
+			    flags | PCI_LOOKUP_SKIP_LOCAL, a, b))
+		return true;
+	return pci_lookup_name(names(), buf, (int)size,
+			       flags | PCI_LOOKUP_NO_HWDB, a, b);
 }
 
 void names_free(void)
@@ -92,10 +123,8 @@ bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 	char v[128], d[128];
 	bool has_vendor, has_device;
 
-	has_vendor = pci_lookup_name(names(), v, sizeof(v), PCI_LOOKUP_VENDOR |
-				     PCI_LOOKUP_NO_NUMBERS, vendor);
-	has_device = pci_lookup_name(names(), d, sizeof(d), PCI_LOOKUP_DEVICE |
-				     PCI_LOOKUP_NO_NUMBERS, vendor, device);
+	has_vendor = look_up(v, sizeof(v), PCI_LOOKUP_VENDOR, vendor, 0);
+	has_device = look_up(d, sizeof(d), PCI_LOOKUP_DEVICE, vendor, device);
 	if (!has_device) {
 		snprintf(buf, size, "%s%s%04x:%04x",
 			 has_vendor && !brief ? v : "",
@@ -134,8 +163,7 @@ void class_name(uint32_t class, char *buf, size_t size)
 			snprintf(buf, size, "%s", brief[i].name);
 			return;
 		}
-	if (!pci_lookup_name(names(), full, sizeof(full), PCI_LOOKUP_CLASS,
-			     class >> 8))
+	if (!look_up(full, sizeof(full), PCI_LOOKUP_CLASS, class >> 8, 0))
 		snprintf(full, sizeof(full), "class %06x", class);
 	snprintf(buf, size, "%s", full);
 }

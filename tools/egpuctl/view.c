@@ -40,24 +40,49 @@ const struct egpu_function *pick_gpu(const struct egpu_function *functions,
 	return found;
 }
 
-static void get_users(struct ctl *ctl, struct view *view, unsigned int what)
+static void measure_users(struct view *view)
 {
 	struct egpu_address gpus[16];
-	bool hidden = true;
-	int i, count, n = 0;
+	int i, n = 0;
 
-	count = egpu_processes(ctl->egpu, view->info.port, &view->users,
-			       &hidden);
-	if (count < 0)
-		return;
-	view->nr_listed = count;
-	view->nr_users = hidden ? -1 : count;
-	if (!(what & VIEW_MEASURE))
-		return;
 	for (i = 0; i < view->nr_functions && n < 16; i++)
 		if (may_go(&view->functions[i]))
 			gpus[n++] = egpu_function_address(&view->functions[i]);
-	egpu_processes_measure(view->users, count, gpus, n, MEASURE_MS);
+	egpu_processes_measure(view->users, view->nr_listed, gpus, n,
+			       MEASURE_MS);
+}
+
+void view_users(struct ctl *ctl, struct view *views, int count,
+		unsigned int what)
+{
+	struct egpu_port_users *ports = calloc((size_t)count + 1,
+					       sizeof(*ports));
+	struct view *view;
+	int i, n = 0;
+
+	if (!ports)
+		abort();
+	for (view = views; view < views + count; view++)
+		if (view->info.flags & EGPU_PORT_TRACKED)
+			ports[n++] = (struct egpu_port_users){
+				.port = view->info.port,
+				.functions = view->functions,
+				.nr_functions = view->nr_functions,
+			};
+	egpu_processes_all(ctl->egpu, ports, n);
+	for (view = views, i = 0; i < n; view++) {
+		if (view->info.port != ports[i].port)
+			continue;
+		if (ports[i].count >= 0) {
+			view->users = ports[i].users;
+			view->nr_listed = ports[i].count;
+			view->nr_users = ports[i].hidden ? -1 : ports[i].count;
+		}
+		if (what & VIEW_MEASURE)
+			measure_users(view);
+		i++;
+	}
+	free(ports);
 }
 
 static void get_gpu(struct view *view)
@@ -115,7 +140,7 @@ static void get_link(struct ctl *ctl, struct view *view, unsigned int what)
 
 	if (port && port->max_speed > 0)
 		view->max_speed = (uint32_t)port->max_speed;
-	if (view_key(view, &key))
+	if (learned_any(learned_of(ctl)) && view_key(view, &key))
 		learned_find(learned_of(ctl), &key, &view->learned);
 	if ((what & VIEW_ENDS) ||
 	    (view->link.target_speed &&
@@ -160,8 +185,8 @@ int view_get(struct ctl *ctl, const struct egpu_port_info *info,
 	}
 	get_link(ctl, view, what);
 	view->nr_below = ports_below(ctl, info, view->below);
-	if ((what & VIEW_USERS) && (info->flags & EGPU_PORT_TRACKED))
-		get_users(ctl, view, what);
+	if (what & VIEW_USERS)
+		view_users(ctl, view, 1, what);
 	return 0;
 }
 

@@ -224,8 +224,8 @@ int egpu_hops(struct egpu *egpu, uint32_t port, bool ends,
 	return egpu_links(egpu, port, ends, &info, hops);
 }
 
-int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
-	       bool *hidden)
+static int user_list(struct egpu *egpu, uint32_t flags, uint32_t port,
+		     struct egpu_user **users, bool *hidden)
 {
 	struct egpu_user *array = NULL, *bigger;
 	uint32_t room = 32;
@@ -233,6 +233,7 @@ int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
 	for (;;) {
 		struct egpu_user_list list = {
 			.size = sizeof(list),
+			.flags = flags,
 			.port = port,
 			.count = room,
 			.element_size = sizeof(*array),
@@ -258,6 +259,19 @@ int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
 		}
 		room = list.count * 2;
 	}
+}
+
+int egpu_users(struct egpu *egpu, uint32_t port, struct egpu_user **users,
+	       bool *hidden)
+{
+	return user_list(egpu, 0, port, users, hidden);
+}
+
+int egpu_suspects(struct egpu *egpu, struct egpu_user **users)
+{
+	bool hidden;
+
+	return user_list(egpu, EGPU_USER_LIST_SUSPECTS, 0, users, &hidden);
 }
 
 int egpu_attach(struct egpu *egpu, uint32_t port, uint32_t ignore,

@@ -226,6 +226,7 @@ struct egpu_roots {
 	const char *dev;	/* /dev */
 	const char *modules;	/* /lib/modules */
 	const char *containers;	/* /var/lib */
+	const char *share;	/* /usr/share */
 };
 
 extern struct egpu_roots egpu_roots;
@@ -554,13 +555,9 @@ bool egpu_errors_heard(const struct egpu_address *address);
 /**
  * struct egpu_node - a device node of a function
  * @name: below /dev/dri, /dev/accel or /dev: card1, renderD128, nvidia0
- * @major: device number
- * @minor: device number
  */
 struct egpu_node {
 	char name[EGPU_NAME_LEN];
-	uint32_t major;
-	uint32_t minor;
 };
 
 /* egpu_nodes() - DRM, accel and NVIDIA nodes. Return: how many. */
@@ -696,6 +693,28 @@ struct egpu_process {
 int egpu_processes(struct egpu *egpu, uint32_t port,
 		   struct egpu_process **processes, bool *hidden);
 void egpu_processes_free(struct egpu_process *processes, int count);
+
+/**
+ * struct egpu_port_users - a port that egpu_processes_all() is asked about
+ * @port: its id
+ * @functions: from egpu_functions()
+ * @nr_functions: how many
+ * @users: out: egpu_processes_free() it
+ * @count: out: how many, ascending by pid, or a negative errno
+ * @hidden: out: the caller may not see other users' processes
+ */
+struct egpu_port_users {
+	uint32_t port;
+	const struct egpu_function *functions;
+	int nr_functions;
+	struct egpu_process *users;
+	int count;
+	bool hidden;
+};
+
+/* egpu_processes_all() - the same for many ports, in one look at all processes */
+int egpu_processes_all(struct egpu *egpu, struct egpu_port_users *ports,
+		       int count);
 
 /**
  * egpu_processes_measure() - sets @active and @memory, by looking twice

@@ -16,45 +16,72 @@
 
 #include "internal.h"
 
-#define MAX_TARGETS	128
-
-/* One thing that, when held, makes a process a user. */
+/* One thing that, when held, makes a process a user of a port. */
 struct target {
 	uint32_t kind;
-	char path[PATH_MAX];	/* as readlink of the descriptor shows it */
+	struct egpu_port_users *port;
+	char *path;	/* as readlink of the descriptor shows it */
+	size_t len;
 	char node[EGPU_NAME_LEN];
 };
 
+/* A driver whose dma-bufs are the memory of one port's GPU. */
+struct exporter {
+	struct egpu_port_users *port;
+	char name[EGPU_NAME_LEN];
+};
+
 struct walk {
-	struct egpu_process **list;
-	int *count;
+	struct egpu_port_users *ports;
+	int nr_ports;
+	bool has_nodes;		/* they are among the targets */
 	struct target *targets;
 	int nr_targets;
-	char dmabuf[EGPU_NAME_LEN];	/* driver whose dma-bufs are this GPU's */
+	struct exporter *exporters;
+	int nr_exporters;
+	char shared[EGPU_NAME_LEN];	/* a driver of several functions */
+	bool kfd;
+	struct egpu_user *suspects;
+	int nr_suspects;	/* negative: everybody is one */
 	uint32_t pid;
 	int error;
 };
 
-static void add_target(struct walk *walk, uint32_t kind, const char *node,
-		       const char *format, ...) egpu_printf(4, 5);
+static void add_target(struct walk *walk, struct egpu_port_users *port,
+		       uint32_t kind, const char *node, const char *format, ...)
+	egpu_printf(5, 6);
 
-static void add_target(struct walk *walk, uint32_t kind, const char *node,
-		       const char *format, ...)
+static void add_target(struct walk *walk, struct egpu_port_users *port,
+		       uint32_t kind, const char *node, const char *format, ...)
 {
 	struct target *target;
 	va_list args;
+	int len;
 
-	if (walk->nr_targets == MAX_TARGETS)
+	target = realloc(walk->targets, (size_t)(walk->nr_targets + 1) *
+			 sizeof(*target));
+	if (!target) {
+		walk->error = -ENOMEM;
 		return;
-	target = &walk->targets[walk->nr_targets++];
+	}
+	walk->targets = target;
+	target += walk->nr_targets;
 	target->kind = kind;
+	target->port = port;
 	snprintf(target->node, sizeof(target->node), "%s", node);
 	va_start(args, format);
-	vsnprintf(target->path, sizeof(target->path), format, args);
+	len = vasprintf(&target->path, format, args);
 	va_end(args);
+	if (len < 0) {
+		walk->error = -ENOMEM;
+		return;
+	}
+	target->len = (size_t)len;
+	walk->nr_targets++;
 }
 
-static void add_nodes(struct walk *walk, const struct egpu_address *address)
+static void add_nodes(struct walk *walk, struct egpu_port_users *port,
+		      const struct egpu_address *address)
 {
 	struct egpu_node *nodes;
 	int i, count = egpu_nodes(address, &nodes);
@@ -64,8 +91,8 @@ static void add_nodes(struct walk *walk, const struct egpu_address *address)
 		bool accel = !strncmp(nodes[i].name, "accel", 5);
 
 		/* open DRM and accel nodes are the module's to find */
-		add_target(walk, nvidia ? EGPU_HOLDS_NVIDIA : EGPU_HOLDS_MAPPING,
-			   nodes[i].name, "/dev/%s%s",
+		add_target(walk, port, nvidia ? EGPU_HOLDS_NVIDIA :
+			   EGPU_HOLDS_MAPPING, nodes[i].name, "/dev/%s%s",
 			   nvidia ? "" : accel ? "accel/" : "dri/",
 			   nodes[i].name);
 	}
@@ -73,65 +100,118 @@ static void add_nodes(struct walk *walk, const struct egpu_address *address)
 		free(nodes);
 }
 
-static void add_function(struct walk *walk, const struct egpu_address *address)
+static void add_vfio(struct walk *walk, struct egpu_port_users *port,
+		     const char *name)
 {
-	char name[EGPU_ADDRESS_LEN], node[EGPU_NAME_LEN], *text;
-	int i;
+	char *group = egpu_link(egpu_roots.sysfs,
+				"bus/pci/devices/%s/iommu_group", name);
+	char node[EGPU_NAME_LEN];
 
-	egpu_address_format(address, name);
-	add_nodes(walk, address);
-	text = egpu_real(egpu_roots.sysfs, "bus/pci/devices/%s", name);
-	for (i = 0; text && i < 6; i++) {
-		snprintf(node, sizeof(node), "resource%d", i);
-		add_target(walk, EGPU_HOLDS_BAR, node, "%s/resource%d", text, i);
-		add_target(walk, EGPU_HOLDS_BAR, node, "%s/resource%d_wc", text,
-			   i);
-	}
-	free(text);
-	text = egpu_link(egpu_roots.sysfs, "bus/pci/devices/%s/driver", name);
-	if (text && !strncmp(text, "vfio", 4)) {
-		free(text);
-		text = egpu_link(egpu_roots.sysfs,
-				 "bus/pci/devices/%s/iommu_group", name);
-		if (text) {
-			snprintf(node, sizeof(node), "vfio/%.20s", text);
-			add_target(walk, EGPU_HOLDS_VFIO, node, "/dev/vfio/%s",
-				   text);
-			add_target(walk, EGPU_HOLDS_VFIO, node,
-				   "/dev/vfio/noiommu-%s", text);
-		}
-	}
-	free(text);
+	if (!group)
+		return;
+	snprintf(node, sizeof(node), "vfio/%.20s", group);
+	add_target(walk, port, EGPU_HOLDS_VFIO, node, "/dev/vfio/%s", group);
+	add_target(walk, port, EGPU_HOLDS_VFIO, node, "/dev/vfio/noiommu-%s",
+		   group);
+	free(group);
 }
 
-static void hold(struct walk *walk, uint32_t kind, const char *node)
+static void add_function(struct walk *walk, struct egpu_port_users *port,
+			 const struct egpu_function *function)
+{
+	struct egpu_address address = egpu_function_address(function);
+	char *dir = egpu_device_dir(&address);
+	char name[EGPU_ADDRESS_LEN];
+
+	if (dir)
+		add_target(walk, port, EGPU_HOLDS_BAR, "", "%s/resource", dir);
+	if (!strncmp(function->driver, "vfio", 4))
+		add_vfio(walk, port, egpu_address_format(&address, name));
+	free(dir);
+}
+
+static bool is_gated(const struct egpu_function *function)
+{
+	return (function->flags & EGPU_FUNCTION_GATED) ||
+	       (function->dma_flags & EGPU_DMA_MANAGED);
+}
+
+/* Not before somebody has one: mostly it is nobody, or whom the module lists. */
+static void add_all_nodes(struct walk *walk)
+{
+	struct egpu_port_users *port;
+	struct egpu_address address;
+	int i;
+
+	walk->has_nodes = true;
+	for (port = walk->ports; port < walk->ports + walk->nr_ports; port++)
+		for (i = 0; i < port->nr_functions; i++) {
+			address = egpu_function_address(&port->functions[i]);
+			if (is_gated(&port->functions[i]))
+				add_nodes(walk, port, &address);
+		}
+}
+
+static bool is_node(const char *path)
+{
+	return !strncmp(path, "/dev/dri/", 9) ||
+	       !strncmp(path, "/dev/accel/", 11) ||
+	       !strncmp(path, "/dev/nvidia", 11);
+}
+
+static void hold(struct walk *walk, struct egpu_port_users *port, uint32_t kind,
+		 const char *node)
 {
 	struct egpu_process *process;
 
-	process = egpu_process_get(walk->list, walk->count, walk->pid);
+	if (port->count < 0)
+		return;
+	process = egpu_process_get(&port->users, &port->count, walk->pid);
 	if (!process)
 		walk->error = -ENOMEM;
 	else if (kind != EGPU_HOLDS_MAPPING || !process->in_kernel)
 		egpu_process_node(process, kind, node);
 }
 
-static bool is_deleted(const char *rest)
+static bool is_end(const char *rest)
 {
 	return !*rest || !strcmp(rest, " (deleted)");
+}
+
+/* resource0 to resource5, and their write-combining twins */
+static void match_bar(struct walk *walk, const struct target *target,
+		      const char *rest)
+{
+	char node[EGPU_NAME_LEN];
+
+	if (*rest < '0' || *rest > '5')
+		return;
+	snprintf(node, sizeof(node), "resource%c", *rest++);
+	if (!strncmp(rest, "_wc", 3))
+		rest += 3;
+	if (is_end(rest))
+		hold(walk, target->port, EGPU_HOLDS_BAR, node);
 }
 
 static void match(struct walk *walk, const char *path, bool mapped)
 {
 	int i;
 
+	if (strncmp(path, "/dev/", 5) && !strstr(path, "/resource"))
+		return;
+	if (!walk->has_nodes && is_node(path))
+		add_all_nodes(walk);
 	for (i = 0; i < walk->nr_targets; i++) {
 		const struct target *target = &walk->targets[i];
-		size_t len = strlen(target->path);
+		const char *rest = path + target->len;
 
-		if (target->kind == EGPU_HOLDS_MAPPING && !mapped)
+		if ((target->kind == EGPU_HOLDS_MAPPING && !mapped) ||
+		    strncmp(path, target->path, target->len))
 			continue;
-		if (!strncmp(path, target->path, len) && is_deleted(path + len))
-			hold(walk, target->kind, target->node);
+		if (target->kind == EGPU_HOLDS_BAR)
+			match_bar(walk, target, rest);
+		else if (is_end(rest))
+			hold(walk, target->port, target->kind, target->node);
 	}
 }
 
@@ -142,15 +222,18 @@ static void match(struct walk *walk, const char *path, bool mapped)
 static void match_dmabuf(struct walk *walk, const char *fd)
 {
 	char *info, *at, exporter[EGPU_NAME_LEN] = "";
+	int i;
 
-	if (!*walk->dmabuf)
+	if (!walk->nr_exporters)
 		return;
 	info = egpu_read(egpu_roots.proc, "%u/fdinfo/%s", walk->pid, fd);
 	at = info ? strstr(info, "exp_name:") : NULL;
 	if (at)
 		sscanf(at, "exp_name: %31s", exporter);
-	if (!strcmp(exporter, walk->dmabuf))
-		hold(walk, EGPU_HOLDS_DMABUF, "dma-buf");
+	for (i = 0; i < walk->nr_exporters; i++)
+		if (!strcmp(exporter, walk->exporters[i].name))
+			hold(walk, walk->exporters[i].port, EGPU_HOLDS_DMABUF,
+			     "dma-buf");
 	free(info);
 }
 
@@ -173,35 +256,49 @@ static int one_fd(const char *fd, void *arg)
 	return walk->error;
 }
 
+/* Only what is mapped from a file has a '/' in its line, before its path. */
 static void walk_maps(struct walk *walk)
 {
 	char *maps = egpu_read(egpu_roots.proc, "%u/maps", walk->pid);
-	char *line, *save, *path;
+	char *path = maps ? strchr(maps, '/') : NULL, *end;
 
-	for (line = maps ? strtok_r(maps, "\n", &save) : NULL; line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		path = strchr(line, '/');
-		if (path && (strstr(path, "/dev/") == path ||
-			     strstr(path, "/resource")))
-			match(walk, path, true);
+	while (path) {
+		end = strchr(path, '\n');
+		if (end)
+			*end = 0;
+		match(walk, path, true);
+		path = end ? strchr(end + 1, '/') : NULL;
 	}
 	free(maps);
+}
+
+/* The module saw all files; most processes have none that could matter. */
+static bool is_suspect(const struct walk *walk)
+{
+	int i;
+
+	for (i = 0; i < walk->nr_suspects; i++)
+		if (walk->suspects[i].pid == walk->pid)
+			return true;
+	return walk->nr_suspects < 0;
 }
 
 static int one_process(const char *name, void *arg)
 {
 	struct walk *walk = arg;
 
-	if (strspn(name, "0123456789") != strlen(name))
+	if (*name < '0' || *name > '9')
 		return 0;
 	walk->pid = (uint32_t)strtoul(name, NULL, 10);
-	egpu_each(one_fd, walk, egpu_roots.proc, "%s/fd", name);
+	if (is_suspect(walk))
+		egpu_scan(one_fd, walk, egpu_roots.proc, "%s/fd", name);
 	walk_maps(walk);
 	return walk->error;
 }
 
 struct kfd {
 	struct walk *walk;
+	struct egpu_port_users *port;
 	const struct egpu_address *address;
 	char gpu_id[24];
 };
@@ -242,13 +339,14 @@ static int kfd_process(const char *name, void *arg)
 			   kfd->gpu_id) || !bytes)
 		return 0;
 	kfd->walk->pid = (uint32_t)strtoul(name, NULL, 10);
-	hold(kfd->walk, EGPU_HOLDS_KFD, "kfd");
+	hold(kfd->walk, kfd->port, EGPU_HOLDS_KFD, "kfd");
 	return kfd->walk->error;
 }
 
-static void walk_kfd(struct walk *walk, const struct egpu_address *address)
+static void walk_kfd(struct walk *walk, struct egpu_port_users *port,
+		     const struct egpu_address *address)
 {
-	struct kfd kfd = { .walk = walk, .address = address };
+	struct kfd kfd = { .walk = walk, .port = port, .address = address };
 
 	if (egpu_each(kfd_node, &kfd, egpu_roots.sysfs,
 		      "class/kfd/kfd/topology/nodes") == 1 && *kfd.gpu_id)
@@ -256,49 +354,83 @@ static void walk_kfd(struct walk *walk, const struct egpu_address *address)
 			  "class/kfd/kfd/proc");
 }
 
+/* The second ends it: then nobody can tell whose a dma-buf is. */
 static int count_function(const char *name, void *arg)
 {
 	struct egpu_address address;
 
-	if (egpu_address_parse(name, &address))
-		++*(int *)arg;
-	return 0;
+	return egpu_address_parse(name, &address) && ++*(int *)arg == 2;
 }
 
-static void only_driver(struct walk *walk, const char *driver)
+static void add_exporter(struct walk *walk, struct egpu_port_users *port,
+			 const char *driver)
 {
+	struct exporter *bigger;
 	int functions = 0;
 
-	egpu_each(count_function, &functions, egpu_roots.sysfs,
+	if (!strcmp(walk->shared, driver))
+		return;
+	egpu_scan(count_function, &functions, egpu_roots.sysfs,
 		  "bus/pci/drivers/%s", driver);
-	if (functions == 1)
-		snprintf(walk->dmabuf, sizeof(walk->dmabuf), "%s", driver);
+	if (functions > 1)
+		snprintf(walk->shared, sizeof(walk->shared), "%s", driver);
+	if (functions != 1)
+		return;
+	bigger = realloc(walk->exporters, (size_t)(walk->nr_exporters + 1) *
+			 sizeof(*bigger));
+	if (!bigger) {
+		walk->error = -ENOMEM;
+		return;
+	}
+	walk->exporters = bigger;
+	bigger += walk->nr_exporters++;
+	bigger->port = port;
+	snprintf(bigger->name, sizeof(bigger->name), "%s", driver);
 }
 
-int egpu_holders(struct egpu_process **list, int *count,
-		 const struct egpu_function *functions, int nr_functions)
+/* Return: there is something to look for. */
+static bool add_port(struct walk *walk, struct egpu_port_users *port)
 {
-	struct walk walk = { .list = list, .count = count };
 	bool gated = false;
 	int i;
 
-	walk.targets = calloc(MAX_TARGETS, sizeof(*walk.targets));
-	if (!walk.targets)
-		return -ENOMEM;
-	for (i = 0; i < nr_functions; i++) {
-		struct egpu_address a = egpu_function_address(&functions[i]);
+	for (i = 0; i < port->nr_functions; i++) {
+		const struct egpu_function *f = &port->functions[i];
+		struct egpu_address a = egpu_function_address(f);
 
-		if (!(functions[i].flags & EGPU_FUNCTION_GATED) &&
-		    !(functions[i].dma_flags & EGPU_DMA_MANAGED))
+		if (!is_gated(f))
 			continue;
 		gated = true;
-		add_function(&walk, &a);
-		walk_kfd(&walk, &a);
-		if (functions[i].class >> 16 == 3 && functions[i].driver[0])
-			only_driver(&walk, functions[i].driver);
+		add_function(walk, port, f);
+		if (walk->kfd)
+			walk_kfd(walk, port, &a);
+		if (f->class >> 16 == 3 && f->driver[0])
+			add_exporter(walk, port, f->driver);
 	}
-	if (gated)
-		egpu_each(one_process, &walk, egpu_roots.proc, "%s", "");
+	return gated;
+}
+
+int egpu_holders(struct egpu *egpu, struct egpu_port_users *ports, int count)
+{
+	struct walk walk = {
+		.ports = ports,
+		.nr_ports = count,
+		.kfd = egpu_exists(egpu_roots.sysfs, "class/kfd/kfd"),
+	};
+	bool any = false;
+	int i;
+
+	for (i = 0; i < count; i++)
+		any |= add_port(&walk, &ports[i]);
+	if (any && !walk.error) {
+		walk.nr_suspects = egpu_suspects(egpu, &walk.suspects);
+		egpu_scan(one_process, &walk, egpu_roots.proc, "%s", "");
+	}
+	for (i = 0; i < walk.nr_targets; i++)
+		free(walk.targets[i].path);
 	free(walk.targets);
+	free(walk.exporters);
+	if (walk.nr_suspects >= 0)
+		free(walk.suspects);
 	return walk.error;
 }

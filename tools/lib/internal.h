@@ -47,12 +47,22 @@ bool egpu_exists(const char *root, const char *format, ...) egpu_printf(2, 3);
 char *egpu_real(const char *root, const char *format, ...) egpu_printf(2, 3);
 /* the last component of where a symbolic link leads */
 char *egpu_link(const char *root, const char *format, ...) egpu_printf(2, 3);
+/* where one leads that climbs to the root: a device's folder in sysfs */
+char *egpu_link_below(const char *root, const char *format, ...)
+	egpu_printf(2, 3);
 /* calls fn for each entry that is not hidden; stops when it returns non-zero */
 typedef int (*egpu_entry_fn)(const char *name, void *arg);
 int egpu_each(egpu_entry_fn fn, void *arg, const char *root,
 	      const char *format, ...) egpu_printf(4, 5);
+/* the same in no order, and without reading on when it stops */
+int egpu_scan(egpu_entry_fn fn, void *arg, const char *root,
+	      const char *format, ...) egpu_printf(4, 5);
 
-/* pci.c */
+/* egpu.c: processes whose files are worth a look, -EINVAL: it cannot tell */
+int egpu_suspects(struct egpu *egpu, struct egpu_user **users);
+
+/* pci.c: a device's folder */
+char *egpu_device_dir(const struct egpu_address *address);
 bool egpu_sysfs_is_below(const char *real, const struct egpu_address *address);
 
 /* process.c */
@@ -64,8 +74,7 @@ void egpu_process_node(struct egpu_process *process, uint32_t kind,
 		       const char *node);
 
 /* holders.c */
-int egpu_holders(struct egpu_process **list, int *count,
-		 const struct egpu_function *functions, int nr_functions);
+int egpu_holders(struct egpu *egpu, struct egpu_port_users *ports, int count);
 
 /* fdinfo.c: what stands behind a key, or NULL; a number with its unit */
 const char *egpu_fdinfo_value(const char *text, const char *key);

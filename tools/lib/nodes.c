@@ -10,24 +10,22 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <xf86drm.h>
 
 #include "internal.h"
 
-#define NVIDIA_MAJOR	195	/* fixed, Documentation/admin-guide/devices.txt */
-
 struct nodes {
-	char device[EGPU_ADDRESS_LEN];
-	const char *class;
 	struct egpu_node *nodes;
 	int count;
 };
 
-static int add_node(struct nodes *nodes, const char *name, unsigned int major,
-		    unsigned int minor)
+static int add_node(const char *name, void *arg)
 {
+	struct nodes *nodes = arg;
 	struct egpu_node *bigger;
 
+	/* older kernels link a third name to a card; there is no such node */
+	if (!strncmp(name, "controlD", 8))
+		return 0;
 	bigger = realloc(nodes->nodes,
 			 (size_t)(nodes->count + 1) * sizeof(*bigger));
 	if (!bigger)
@@ -35,27 +33,7 @@ static int add_node(struct nodes *nodes, const char *name, unsigned int major,
 	nodes->nodes = bigger;
 	bigger += nodes->count++;
 	snprintf(bigger->name, sizeof(bigger->name), "%s", name);
-	bigger->major = major;
-	bigger->minor = minor;
 	return 0;
-}
-
-static int one_node(const char *name, void *arg)
-{
-	struct nodes *nodes = arg;
-	unsigned int major, minor;
-	char *dev;
-	int ret = 0;
-
-	/* older kernels link a third name to a card; there is no such node */
-	if (!strncmp(name, "controlD", 8))
-		return 0;
-	dev = egpu_read(egpu_roots.sysfs, "bus/pci/devices/%s/%s/%s/dev",
-			nodes->device, nodes->class, name);
-	if (dev && sscanf(dev, "%u:%u", &major, &minor) == 2)
-		ret = add_node(nodes, name, major, minor);
-	free(dev);
-	return ret;
 }
 
 /* NVIDIA's nodes are in no class: the driver's own /proc file has the minor. */
@@ -75,21 +53,19 @@ static int nvidia_minor(const char *device)
 int egpu_nodes(const struct egpu_address *address, struct egpu_node **out)
 {
 	static const char * const classes[] = { "drm", "accel" };
+	char device[EGPU_ADDRESS_LEN], name[EGPU_NAME_LEN];
 	struct nodes nodes = { 0 };
-	char name[EGPU_NAME_LEN];
 	unsigned int i;
 	int minor;
 
-	egpu_address_format(address, nodes.device);
-	for (i = 0; i < 2; i++) {
-		nodes.class = classes[i];
-		egpu_each(one_node, &nodes, egpu_roots.sysfs,
-			  "bus/pci/devices/%s/%s", nodes.device, classes[i]);
-	}
-	minor = nvidia_minor(nodes.device);
+	egpu_address_format(address, device);
+	for (i = 0; i < 2; i++)
+		egpu_each(add_node, &nodes, egpu_roots.sysfs,
+			  "bus/pci/devices/%s/%s", device, classes[i]);
+	minor = nvidia_minor(device);
 	if (minor >= 0) {
 		snprintf(name, sizeof(name), "nvidia%d", minor);
-		add_node(&nodes, name, NVIDIA_MAJOR, (unsigned int)minor);
+		add_node(name, &nodes);
 	}
 	*out = nodes.nodes;
 	return nodes.count;
@@ -116,25 +92,6 @@ static int by_number(unsigned int major, unsigned int minor, bool block,
 
 	free(real);
 	return found ? 0 : -ENOENT;
-}
-
-static int by_libdrm(dev_t number, struct egpu_address *address)
-{
-	drmDevicePtr device;
-	int ret = -ENOENT;
-
-	/* no flag: the revision, which needs configuration space, is not read */
-	if (!egpu_root_is_real() || drmGetDeviceFromDevId(number, 0, &device))
-		return ret;
-	if (device->bustype == DRM_BUS_PCI) {
-		address->domain = device->businfo.pci->domain;
-		address->bus = device->businfo.pci->bus;
-		address->devfn = (uint8_t)(device->businfo.pci->dev << 3 |
-					   device->businfo.pci->func);
-		ret = 0;
-	}
-	drmFreeDevice(&device);
-	return ret;
 }
 
 struct nvidia {
@@ -204,8 +161,6 @@ int egpu_device_address(const char *word, struct egpu_address *address)
 	}
 	if (i == 4)
 		return *word == '/' ? by_class(base, address) : -ENOENT;
-	if (S_ISCHR(st.st_mode) && !by_libdrm(st.st_rdev, address))
-		return 0;
 	return by_number(major(st.st_rdev), minor(st.st_rdev),
 			 S_ISBLK(st.st_mode), address);
 }

@@ -61,18 +61,18 @@ struct egpu_address egpu_function_address(const struct egpu_function *f)
 	return (struct egpu_address){ f->domain, f->bus, f->devfn };
 }
 
-static char *device_dir(const struct egpu_address *address)
+char *egpu_device_dir(const struct egpu_address *address)
 {
 	char name[EGPU_ADDRESS_LEN];
 
-	return egpu_real(egpu_roots.sysfs, "bus/pci/devices/%s",
-			 egpu_address_format(address, name));
+	return egpu_link_below(egpu_roots.sysfs, "bus/pci/devices/%s",
+			       egpu_address_format(address, name));
 }
 
 int egpu_pci_chain(const struct egpu_address *address,
 		   struct egpu_address *chain, int max)
 {
-	char *dir = device_dir(address), *save, *word;
+	char *dir = egpu_device_dir(address), *save, *word;
 	struct egpu_address one;
 	int count = 0;
 
@@ -124,7 +124,7 @@ static int find_child(const char *name, void *arg)
 
 int egpu_pci_find(const char *path, struct egpu_address *address)
 {
-	char *copy = strdup(path), *save, *word, *dir;
+	char *copy = strdup(path), *save, *word;
 	char name[EGPU_ADDRESS_LEN];
 	unsigned int dev, fn;
 	struct find find;
@@ -154,9 +154,8 @@ int egpu_pci_find(const char *path, struct egpu_address *address)
 	free(copy);
 	if (ret)
 		return ret;
-	dir = device_dir(address);
-	free(dir);
-	return dir ? 0 : -ENOENT;
+	return egpu_exists(egpu_roots.sysfs, "bus/pci/devices/%s",
+			   egpu_address_format(address, name)) ? 0 : -ENOENT;
 }
 
 bool egpu_sysfs_is_below(const char *real, const struct egpu_address *address)
@@ -173,30 +172,27 @@ bool egpu_sysfs_is_below(const char *real, const struct egpu_address *address)
 }
 
 struct below {
-	const struct egpu_address *bridge;
 	struct egpu_pci_id *ids;
 	int count;
 };
 
+/* A device's folder holds those below it. */
 static int below_one(const char *name, void *arg)
 {
 	struct below *below = arg;
 	struct egpu_pci_id id = { 0 }, *bigger;
 	uint64_t class, vendor, device;
-	char *dir;
-	bool is;
+	int ret;
 
 	if (!egpu_address_parse(name, &id.address) ||
-	    egpu_address_equal(&id.address, below->bridge))
+	    !egpu_read_u64(&class, egpu_roots.sysfs, "bus/pci/devices/%s/class",
+			   name))
 		return 0;
-	dir = device_dir(&id.address);
-	is = dir && egpu_sysfs_is_below(dir, below->bridge);
-	free(dir);
-	if (!is)
-		return 0;
-	if (!egpu_read_u64(&class, egpu_roots.sysfs, "bus/pci/devices/%s/class",
-			   name) || class >> 8 == 0x0604)
-		return 0;
+	if (class >> 8 == 0x0604) {
+		ret = egpu_each(below_one, below, egpu_roots.sysfs,
+				"bus/pci/devices/%s", name);
+		return ret == -ENOMEM ? ret : 0;
+	}
 	if (egpu_read_u64(&vendor, egpu_roots.sysfs,
 			  "bus/pci/devices/%s/vendor", name))
 		id.vendor = (uint16_t)vendor;
@@ -214,9 +210,11 @@ static int below_one(const char *name, void *arg)
 
 int egpu_pci_below(const struct egpu_address *bridge, struct egpu_pci_id **ids)
 {
-	struct below below = { .bridge = bridge };
+	struct below below = { 0 };
+	char name[EGPU_ADDRESS_LEN];
 	int ret = egpu_each(below_one, &below, egpu_roots.sysfs,
-			    "bus/pci/devices");
+			    "bus/pci/devices/%s",
+			    egpu_address_format(bridge, name));
 
 	if (ret < 0) {
 		free(below.ids);

@@ -150,36 +150,73 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
+static void finish(struct egpu_port_users *port)
+{
+	int i;
+
+	for (i = 0; i < port->count; i++)
+		egpu_process_fill(&port->users[i]);
+	if (port->count > 0)
+		qsort(port->users, (size_t)port->count, sizeof(*port->users),
+		      by_pid);
+}
+
+static void ask_kernel(struct egpu *egpu, struct egpu_port_users *port)
+{
+	struct egpu_user *users;
+	int nr_users = egpu_users(egpu, port->port, &users, &port->hidden);
+	int ret = nr_users;
+
+	port->users = NULL;
+	port->count = 0;
+	if (nr_users >= 0) {
+		ret = from_kernel(&port->users, &port->count, users, nr_users);
+		free(users);
+	}
+	if (ret < 0) {
+		egpu_processes_free(port->users, port->count);
+		port->users = NULL;
+		port->count = ret;
+	}
+}
+
+int egpu_processes_all(struct egpu *egpu, struct egpu_port_users *ports,
+		       int count)
+{
+	int i, ret;
+
+	for (i = 0; i < count; i++)
+		ask_kernel(egpu, &ports[i]);
+	ret = egpu_holders(egpu, ports, count);
+	for (i = 0; i < count; i++) {
+		if (!ret) {
+			finish(&ports[i]);
+		} else if (ports[i].count >= 0) {
+			egpu_processes_free(ports[i].users, ports[i].count);
+			ports[i].users = NULL;
+			ports[i].count = ret;
+		}
+	}
+	return ret;
+}
+
 int egpu_processes(struct egpu *egpu, uint32_t port,
 		   struct egpu_process **processes, bool *hidden)
 {
-	struct egpu_process *list = NULL;
+	struct egpu_port_users one = { .port = port };
 	struct egpu_function *functions;
-	struct egpu_user *users;
-	int nr_functions, nr_users, count = 0, i, ret;
 
-	nr_functions = egpu_functions(egpu, port, &functions);
-	if (nr_functions < 0)
-		return nr_functions;
-	nr_users = egpu_users(egpu, port, &users, hidden);
-	ret = nr_users;
-	if (ret >= 0) {
-		ret = from_kernel(&list, &count, users, nr_users);
-		free(users);
-	}
-	if (ret >= 0)
-		ret = egpu_holders(&list, &count, functions, nr_functions);
+	one.nr_functions = egpu_functions(egpu, port, &functions);
+	if (one.nr_functions < 0)
+		return one.nr_functions;
+	one.functions = functions;
+	egpu_processes_all(egpu, &one, 1);
 	free(functions);
-	if (ret < 0) {
-		egpu_processes_free(list, count);
-		return ret;
+	if (one.count >= 0) {
+		*processes = one.users;
+		*hidden = one.hidden;
 	}
-	for (i = 0; i < count; i++)
-		egpu_process_fill(&list[i]);
-	if (count)
-		qsort(list, (size_t)count, sizeof(*list), by_pid);
-	*processes = list;
-	return count;
+	return one.count;
 }
 
 void egpu_processes_free(struct egpu_process *processes, int count)

@@ -21,6 +21,7 @@ struct egpu_roots egpu_roots = {
 	.dev = "/dev",
 	.modules = "/lib/modules",
 	.containers = "/var/lib",
+	.share = "/usr/share",
 };
 
 bool egpu_root_is_real(void)
@@ -123,19 +124,55 @@ char *egpu_real(const char *root, const char *format, ...)
 	return MAKE_PATH(path, root, format) ? realpath(path, NULL) : NULL;
 }
 
+static bool read_link(const char *path, char target[PATH_MAX])
+{
+	ssize_t len = readlink(path, target, PATH_MAX - 1);
+
+	if (len < 0)
+		return false;
+	target[len] = 0;
+	return true;
+}
+
 char *egpu_link(const char *root, const char *format, ...)
 {
 	char path[PATH_MAX], target[PATH_MAX], *slash;
-	ssize_t len;
 
-	if (!MAKE_PATH(path, root, format))
+	if (!MAKE_PATH(path, root, format) || !read_link(path, target))
 		return NULL;
-	len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return NULL;
-	target[len] = 0;
 	slash = strrchr(target, '/');
 	return strdup(slash ? slash + 1 : target);
+}
+
+char *egpu_link_below(const char *root, const char *format, ...)
+{
+	char path[PATH_MAX], target[PATH_MAX], *rest = target, *whole;
+
+	if (!MAKE_PATH(path, root, format) || !read_link(path, target))
+		return NULL;
+	while (!strncmp(rest, "../", 3))
+		rest += 3;
+	return asprintf(&whole, "%s/%s", root, rest) < 0 ? NULL : whole;
+}
+
+int egpu_scan(egpu_entry_fn fn, void *arg, const char *root,
+	      const char *format, ...)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	int ret = 0;
+	DIR *dir;
+
+	if (!MAKE_PATH(path, root, format))
+		return -ENAMETOOLONG;
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (!ret && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			ret = fn(entry->d_name, arg);
+	closedir(dir);
+	return ret;
 }
 
 int egpu_each(egpu_entry_fn fn, void *arg, const char *root,

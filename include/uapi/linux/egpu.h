@@ -603,11 +603,14 @@ struct egpu_user {
 	char node[EGPU_NAME_LEN];
 };
 
+/* egpu_user_list.flags: those of whom only user space can say what they use. */
+#define EGPU_USER_LIST_SUSPECTS	(1U << 0)
+
 /**
  * struct egpu_user_list - EGPU_IOC_USER_LIST: who has nodes of the GPU open
  * @size: sizeof(struct egpu_user_list)
- * @flags: must be 0
- * @port: the port's id
+ * @flags: 0 or EGPU_USER_LIST_SUSPECTS
+ * @port: the port's id; 0 with EGPU_USER_LIST_SUSPECTS
  * @count: in: room in @users, out: how many there are
  * @element_size: sizeof(struct egpu_user) of the caller
  * @hidden: out: 1 when the caller sees only its own processes
@@ -618,6 +621,13 @@ struct egpu_user {
  * and a dma-buf are not seen here; libegpu looks for those. Callers without
  * CAP_SYS_ADMIN see the processes of their own user id. The answer is already
  * old when it arrives: opening cannot be prevented.
+ *
+ * With EGPU_USER_LIST_SUSPECTS instead all processes that have a file open which
+ * may lead to some GPU: a file of sysfs (a BAR), a dma-buf, a character device
+ * other than memory and terminals (VFIO, a vendor's own). Nobody else can have
+ * such a file open, so nobody else's files have to be looked at. A process can
+ * stand there more than once; of its elements @pid, @uid, @start_time, @comm and
+ * @opens, the number of such files, mean something.
  *
  * Errors: ENOENT no such port, ENODEV it is gone.
  */

@@ -44,3 +44,41 @@ record() {
 		< "$KTAP_TMP/pairs" >> "$KTAP_TMP/records"
 	rm "$KTAP_TMP/pairs"
 }
+
+# pairs EGPU_BENCH-ARG…: those that egpu_bench prints
+pairs() {
+	local ours peer
+	egpu_bench "$@" > "$KTAP_TMP/printed"
+	while read -r ours peer; do
+		pair "$ours" "$peer"
+	done < "$KTAP_TMP/printed"
+}
+
+# syscalls CMD…: how many system calls a program makes, whatever it prints
+syscalls() {
+	local trigger=/sys/kernel/tracing/events/raw_syscalls/sys_enter/trigger
+	local hist="hist:keys=common_pid if comm == \"${1##*/}\""
+	[ -e "$trigger" ] || mount -t tracefs none /sys/kernel/tracing
+	echo "$hist" > "$trigger"
+	"$@" > /dev/null 2>&1
+	sed -n 's/^ *Hits: //p' "${trigger%trigger}hist"
+	echo "!$hist" > "$trigger"
+}
+
+# bench_ports N: N ports of a simulated fabric that egpu tracks, a GPU in each,
+# bound to its driver
+bench_ports() {
+	local i
+	sim_load
+	sim_fabric f
+	for ((i = 0; i < $1; i++)); do
+		sim_port "f/p$i"
+		sim_gpu "f/p$i/gpu" 'bar0=1M 64 prefetch' present=1
+	done
+	sim_live f
+	egpu_load
+	for ((i = 0; i < $1; i++)); do
+		wait_for 20 sim_bound "f/p$i/gpu"
+		egpuctl track "$(sim_addr "f/p$i")" > /dev/null
+	done
+}

@@ -34,6 +34,7 @@ PACKAGES = {
     "pci.ids": ["usr/share/misc/pci.ids"],
     "libdrm-tests": ["bin/modetest", "bin/drmdevice", "bin/proptest"],
     "procps": ["bin/ps", "bin/pgrep", "bin/pkill"],
+    "psmisc": ["bin/fuser"],
     "util-linux": ["bin/flock", "bin/unshare", "bin/nsenter", "bin/setpriv",
                    "bin/findmnt", "bin/lsblk", "bin/prlimit", "bin/setsid"],
     "strace": ["bin/strace"],
