@@ -27,44 +27,51 @@ static void on_error(char *text, ...)
 	exit(EXIT_FAILED);
 }
 
-/* Tests have names of their own. */
-static bool is_made_up(void)
+static struct pci_access *names_in(char *list)
 {
-	return strcmp(egpu_roots.share, "/usr/share");
+	struct pci_access *access = pci_alloc();
+
+	access->error = on_error;
+	access->warning = no_message;
+	access->debug = no_message;
+	if (list)
+		pci_set_name_list_path(access, list, 1);
+	return access;
 }
 
-static char *list_path(void)
+/* From the index alone: in /dev/null there are none. */
+static struct pci_access *names_in_index(void)
 {
-	char *path;
+	struct pci_access *access = names_in(strdup("/dev/null"));
+	char buf[128];
 
-	if (asprintf(&path, "%s/misc/pci.ids", egpu_roots.share) < 0)
+	if (pci_lookup_name(access, buf, sizeof(buf), PCI_LOOKUP_VENDOR |
+			    PCI_LOOKUP_NO_NUMBERS, PCI_VENDOR_ID_INTEL))
+		return access;
+	pci_cleanup(access);
+	return NULL;
+}
+
+/* Tests have names of their own. */
+static struct pci_access *names_of_test(void)
+{
+	struct pci_access *access;
+	char *list;
+
+	if (!strcmp(egpu_roots.share, "/usr/share"))
+		return NULL;
+	if (asprintf(&list, "%s/misc/pci.ids", egpu_roots.share) < 0)
 		abort();
-	return path;
+	access = names_in(list);
+	access->id_lookup_mode |= PCI_LOOKUP_NO_HWDB;
+	return access;
 }
 
 static struct pci_access *names(void)
 {
-	if (!access_) {
-		access_ = pci_alloc();
-		access_->error = on_error;
-		access_->warning = no_message;
-		access_->debug = no_message;
-		if (is_made_up())
-			pci_set_name_list_path(access_, list_path(), 1);
-	}
+	if (!access_)
+		access_ = names_of_test() ?: names_in_index() ?: names_in(NULL);
 	return access_;
-}
-
-/* As pci_lookup_name(). */
-static bool look_up(char *buf, size_t size, int flags, int a, int b)
-{
-	flags |= PCI_LOOKUP_NO_NUMBERS;
-	if (!is_made_up() &&
-	    pci_lookup_name(names(), buf, (int)size,
-			    flags | PCI_LOOKUP_SKIP_LOCAL, a, b))
-		return true;
-	return pci_lookup_name(names(), buf, (int)size,
-			       flags | PCI_LOOKUP_NO_HWDB, a, b);
 }
 
 void names_free(void)
@@ -123,8 +130,10 @@ bool device_name(uint16_t vendor, uint16_t device, bool brief, char *buf,
 	char v[128], d[128];
 	bool has_vendor, has_device;
 
-	has_vendor = look_up(v, sizeof(v), PCI_LOOKUP_VENDOR, vendor, 0);
-	has_device = look_up(d, sizeof(d), PCI_LOOKUP_DEVICE, vendor, device);
+	has_vendor = pci_lookup_name(names(), v, sizeof(v), PCI_LOOKUP_VENDOR |
+				     PCI_LOOKUP_NO_NUMBERS, vendor);
+	has_device = pci_lookup_name(names(), d, sizeof(d), PCI_LOOKUP_DEVICE |
+				     PCI_LOOKUP_NO_NUMBERS, vendor, device);
 	if (!has_device) {
 		snprintf(buf, size, "%s%s%04x:%04x",
 			 has_vendor && !brief ? v : "",
@@ -163,7 +172,8 @@ void class_name(uint32_t class, char *buf, size_t size)
 			snprintf(buf, size, "%s", brief[i].name);
 			return;
 		}
-	if (!look_up(full, sizeof(full), PCI_LOOKUP_CLASS, class >> 8, 0))
+	if (!pci_lookup_name(names(), full, sizeof(full), PCI_LOOKUP_CLASS,
+			     class >> 8))
 		snprintf(full, sizeof(full), "class %06x", class);
 	snprintf(buf, size, "%s", full);
 }
