@@ -15,12 +15,14 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "egpu.h"
 #include "trace.h"
 
 #define EGPU_QUEUE_LENGTH	256
 #define EGPU_READ_BATCH		4
+#define EGPU_WAKE_AT_ONCE	8
 
 /**
  * struct egpu_reader - the events of one open file
@@ -54,9 +56,14 @@ struct egpu_reader {
 	struct egpu_event *queue;
 };
 
+static void egpu_readers_wake(struct work_struct *work);
+
 /* Serializes sequence numbers and the list of readers. */
 static DEFINE_SPINLOCK(egpu_event_lock);
 static LIST_HEAD(egpu_readers);
+static u32 egpu_nr_readers;
+/* Runs when there are so many that waking them is most of an event's time. */
+static DECLARE_WORK(egpu_wake_work, egpu_readers_wake);
 static u64 egpu_event_seq;
 
 static const char * const state_names[EGPU_STATE_COUNT] = {
@@ -181,9 +188,17 @@ struct egpu_reader *egpu_reader_create(bool privileged)
 
 void egpu_reader_free(struct egpu_reader *reader)
 {
+	bool last;
+
 	spin_lock(&egpu_event_lock);
+	if (!list_empty(&reader->node))
+		egpu_nr_readers--;
 	list_del_init(&reader->node);
+	last = !egpu_nr_readers;
 	spin_unlock(&egpu_event_lock);
+	/* The module may go when nobody has it open any more. */
+	if (last)
+		cancel_work_sync(&egpu_wake_work);
 	kvfree(reader->queue);
 	kfree(reader);
 }
@@ -210,8 +225,10 @@ int egpu_reader_subscribe(struct egpu_reader *reader, u64 mask, u32 port,
 		swap(reader->queue, queue);
 	reader->mask = mask;
 	reader->port = port;
-	if (list_empty(&reader->node))
+	if (list_empty(&reader->node)) {
 		list_add_tail(&reader->node, &egpu_readers);
+		egpu_nr_readers++;
+	}
 	*seq = egpu_event_seq;
 	spin_unlock(&egpu_event_lock);
 	kvfree(queue);
@@ -338,7 +355,22 @@ static void egpu_reader_push(struct egpu_reader *reader,
 	spin_lock(&reader->lock);
 	egpu_reader_queue(reader, event);
 	spin_unlock(&reader->lock);
+}
+
+static void egpu_reader_wake(struct egpu_reader *reader)
+{
 	wake_up_interruptible_poll(&reader->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void egpu_readers_wake(struct work_struct *work)
+{
+	struct egpu_reader *reader;
+
+	spin_lock(&egpu_event_lock);
+	list_for_each_entry(reader, &egpu_readers, node)
+		if (egpu_reader_has_events(reader))
+			egpu_reader_wake(reader);
+	spin_unlock(&egpu_event_lock);
 }
 
 static bool egpu_reader_wants(const struct egpu_reader *reader,
@@ -351,16 +383,25 @@ static bool egpu_reader_wants(const struct egpu_reader *reader,
 	return !reader->port || reader->port == event->port;
 }
 
+/* Who tells an event holds a port's lock: many readers do not make it wait. */
 static void egpu_event_queue(struct egpu_event *event)
 {
 	struct egpu_reader *reader;
+	bool many;
 
 	spin_lock(&egpu_event_lock);
+	many = egpu_nr_readers > EGPU_WAKE_AT_ONCE;
 	event->seq = ++egpu_event_seq;
 	event->time_ns = ktime_get_ns();
-	list_for_each_entry(reader, &egpu_readers, node)
-		if (egpu_reader_wants(reader, event))
-			egpu_reader_push(reader, event);
+	list_for_each_entry(reader, &egpu_readers, node) {
+		if (!egpu_reader_wants(reader, event))
+			continue;
+		egpu_reader_push(reader, event);
+		if (!many)
+			egpu_reader_wake(reader);
+	}
+	if (many)
+		queue_work(system_dfl_wq, &egpu_wake_work);
 	spin_unlock(&egpu_event_lock);
 }
 
