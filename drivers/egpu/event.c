@@ -26,6 +26,7 @@
 #define EGPU_QUEUE_LENGTH	256
 #define EGPU_READ_BATCH		4
 #define EGPU_UNTOLD_MAX		1024
+#define EGPU_WAKE_AT_ONCE	8
 
 /**
  * struct egpu_reader - the events of one open file
@@ -71,6 +72,8 @@ struct egpu_telling {
 	struct egpu_event event;
 };
 
+static void egpu_readers_wake(struct work_struct *work);
+
 /* Serializes sequence numbers, the list of readers, and what is not told yet. */
 static DEFINE_SPINLOCK(egpu_event_lock);
 static LIST_HEAD(egpu_untold);
@@ -78,6 +81,9 @@ static atomic_t egpu_untold_nr;		/* at most EGPU_UNTOLD_MAX, or so */
 static atomic_t egpu_untold_lost;	/* beyond that */
 static struct workqueue_struct *egpu_tell_wq;
 static LIST_HEAD(egpu_readers);
+static u32 egpu_nr_readers;
+/* Runs when there are so many that waking them is most of an event's time. */
+static DECLARE_WORK(egpu_wake_work, egpu_readers_wake);
 static u64 egpu_event_seq;
 
 static const char * const state_names[EGPU_STATE_COUNT] = {
@@ -202,9 +208,17 @@ struct egpu_reader *egpu_reader_create(bool privileged)
 
 void egpu_reader_free(struct egpu_reader *reader)
 {
+	bool last;
+
 	spin_lock(&egpu_event_lock);
+	if (!list_empty(&reader->node))
+		egpu_nr_readers--;
 	list_del_init(&reader->node);
+	last = !egpu_nr_readers;
 	spin_unlock(&egpu_event_lock);
+	/* The module may go when nobody has it open any more. */
+	if (last)
+		cancel_work_sync(&egpu_wake_work);
 	vfree(reader->queue);
 	kfree(reader);
 }
@@ -233,8 +247,10 @@ int egpu_reader_subscribe(struct egpu_reader *reader, u64 mask, u32 port,
 		swap(reader->queue, queue);
 	reader->mask = mask;
 	reader->port = port;
-	if (list_empty(&reader->node))
+	if (list_empty(&reader->node)) {
 		list_add_tail(&reader->node, &egpu_readers);
+		egpu_nr_readers++;
+	}
 	*seq = egpu_event_seq;
 	spin_unlock(&egpu_event_lock);
 	vfree(queue);
@@ -361,7 +377,22 @@ static void egpu_reader_push(struct egpu_reader *reader,
 	spin_lock(&reader->lock);
 	egpu_reader_queue(reader, event);
 	spin_unlock(&reader->lock);
+}
+
+static void egpu_reader_wake(struct egpu_reader *reader)
+{
 	wake_up_interruptible_poll(&reader->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void egpu_readers_wake(struct work_struct *work)
+{
+	struct egpu_reader *reader;
+
+	spin_lock(&egpu_event_lock);
+	list_for_each_entry(reader, &egpu_readers, node)
+		if (egpu_reader_has_events(reader))
+			egpu_reader_wake(reader);
+	spin_unlock(&egpu_event_lock);
 }
 
 static bool egpu_reader_wants(const struct egpu_reader *reader,
@@ -379,8 +410,10 @@ static void egpu_event_queue(struct egpu_event *event,
 			     struct egpu_telling *telling)
 {
 	struct egpu_reader *reader;
+	bool many;
 
 	spin_lock(&egpu_event_lock);
+	many = egpu_nr_readers > EGPU_WAKE_AT_ONCE;
 	event->seq = ++egpu_event_seq;
 	event->time_ns = ktime_get_ns();
 	list_for_each_entry(reader, &egpu_readers, node)

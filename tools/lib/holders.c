@@ -34,7 +34,7 @@ struct exporter {
 struct walk {
 	struct egpu_port_users *ports;
 	int nr_ports;
-	bool has_nodes;		/* they are among the targets */
+	bool has_targets;	/* they were collected */
 	struct target *targets;
 	int nr_targets;
 	struct exporter *exporters;
@@ -123,6 +123,7 @@ static void add_function(struct walk *walk, struct egpu_port_users *port,
 	char *dir = egpu_device_dir(&address);
 	char name[EGPU_ADDRESS_LEN];
 
+	add_nodes(walk, port, &address);
 	if (dir)
 		add_target(walk, port, EGPU_HOLDS_BAR, "", "%s/resource", dir);
 	if (!strncmp(function->driver, "vfio", 4))
@@ -136,27 +137,25 @@ static bool is_gated(const struct egpu_function *function)
 	       (function->dma_flags & EGPU_DMA_MANAGED);
 }
 
-/* Not before somebody has one: mostly it is nobody, or whom the module lists. */
-static void add_all_nodes(struct walk *walk)
+/* Not before somebody holds what can be one: mostly it is nobody. */
+static void add_targets(struct walk *walk)
 {
 	struct egpu_port_users *port;
-	struct egpu_address address;
 	int i;
 
-	walk->has_nodes = true;
+	walk->has_targets = true;
 	for (port = walk->ports; port < walk->ports + walk->nr_ports; port++)
-		for (i = 0; i < port->nr_functions; i++) {
-			address = egpu_function_address(&port->functions[i]);
+		for (i = 0; i < port->nr_functions; i++)
 			if (is_gated(&port->functions[i]))
-				add_nodes(walk, port, &address);
-		}
+				add_function(walk, port, &port->functions[i]);
 }
 
-static bool is_node(const char *path)
+static bool can_be_target(const char *path)
 {
 	return !strncmp(path, "/dev/dri/", 9) ||
 	       !strncmp(path, "/dev/accel/", 11) ||
-	       !strncmp(path, "/dev/nvidia", 11);
+	       !strncmp(path, "/dev/nvidia", 11) ||
+	       !strncmp(path, "/dev/vfio/", 10) || strstr(path, "/resource");
 }
 
 static void hold(struct walk *walk, struct egpu_port_users *port, uint32_t kind,
@@ -197,10 +196,10 @@ static void match(struct walk *walk, const char *path, bool mapped)
 {
 	int i;
 
-	if (strncmp(path, "/dev/", 5) && !strstr(path, "/resource"))
+	if (!can_be_target(path))
 		return;
-	if (!walk->has_nodes && is_node(path))
-		add_all_nodes(walk);
+	if (!walk->has_targets)
+		add_targets(walk);
 	for (i = 0; i < walk->nr_targets; i++) {
 		const struct target *target = &walk->targets[i];
 		const char *rest = path + target->len;
@@ -401,7 +400,6 @@ static bool add_port(struct walk *walk, struct egpu_port_users *port)
 		if (!is_gated(f))
 			continue;
 		gated = true;
-		add_function(walk, port, f);
 		if (walk->kfd)
 			walk_kfd(walk, port, &a);
 		if (f->class >> 16 == 3 && f->driver[0])
