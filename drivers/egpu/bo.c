@@ -9,12 +9,15 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/mount.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include <linux/security.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -26,6 +29,50 @@
 #include "egpu.h"
 
 #define EGPU_BO_SIZE_MAX	BIT_ULL(39)	/* more pages fit no array */
+
+/* A tmpfs of our own, with huge pages; NULL: there is none. */
+static struct vfsmount *egpu_bo_mount;
+
+/**
+ * egpu_bos_init() - what bos are made of
+ *
+ * Without huge pages all works as well, but maps page by page.
+ */
+void egpu_bos_init(void)
+{
+	char options[] = "huge=within_size";
+	struct file_system_type *type = get_fs_type("tmpfs");
+	struct vfsmount *mount;
+
+	if (!type)
+		return;
+	mount = vfs_kern_mount(type, SB_KERNMOUNT, type->name, options);
+	egpu_bo_mount = IS_ERR(mount) ? NULL : mount;
+}
+
+void egpu_bos_exit(void)
+{
+	if (egpu_bo_mount)
+		kern_unmount(egpu_bo_mount);
+	egpu_bo_mount = NULL;
+}
+
+/* In place of the file that DRM made, before it has pages. */
+static void egpu_bo_use_huge_pages(struct drm_gem_object *obj)
+{
+	struct file *file;
+
+	if (!egpu_bo_mount)
+		return;
+	file = shmem_file_setup_with_mnt(egpu_bo_mount, EGPU_NAME, obj->size,
+					 mk_vma_flags(VMA_NORESERVE_BIT));
+	if (IS_ERR(file))
+		return;
+	mapping_set_gfp_mask(file->f_mapping,
+			     mapping_gfp_mask(obj->filp->f_mapping));
+	fput(obj->filp);
+	obj->filp = file;
+}
 
 /*
  * RLIMIT_MEMLOCK is for all pages of a user. As mm_account_pinned_pages(), which
@@ -255,6 +302,7 @@ int egpu_bo_create_ioctl(struct drm_device *drm, void *data,
 	shmem = drm_gem_shmem_create(drm, PAGE_ALIGN(args->size));
 	if (IS_ERR(shmem))
 		return PTR_ERR(shmem);
+	egpu_bo_use_huge_pages(&shmem->base);
 	bo = to_egpu_bo(&shmem->base);
 	bo->flags = args->flags;
 	ret = egpu_bo_add(managed, bo);

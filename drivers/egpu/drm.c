@@ -217,10 +217,17 @@ u32 egpu_drm_importers(struct pci_dev *pdev)
 
 int egpu_drm_init(void)
 {
-	return pci_register_driver(&egpu_drm_pci);
+	int ret;
+
+	egpu_bos_init();
+	ret = pci_register_driver(&egpu_drm_pci);
+	if (ret)
+		egpu_bos_exit();
+	return ret;
 }
 
 void egpu_drm_exit(void)
 {
 	pci_unregister_driver(&egpu_drm_pci);
+	egpu_bos_exit();
 }

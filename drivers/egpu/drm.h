@@ -79,6 +79,8 @@ static inline struct egpu_bo *to_egpu_bo(struct drm_gem_object *obj)
 }
 
 /* bo.c */
+void egpu_bos_init(void);
+void egpu_bos_exit(void);
 struct drm_gem_object *egpu_bo_alloc(struct drm_device *drm, size_t size);
 int egpu_bo_create_ioctl(struct drm_device *drm, void *data,
 			 struct drm_file *file);

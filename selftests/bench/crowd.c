@@ -28,7 +28,7 @@
 #define STATISTICS	"/sys/kernel/config/egpu_sim/*/*/statistics"
 #define LOOK_US		5000
 #define LOOKS_MAX	4000
-#define SETTLE_US	100000
+#define SETTLE_US	200000
 
 static void put(const char *dir, const char *name, const char *text)
 {
@@ -242,7 +242,7 @@ int bench_scale(int argc, char **argv)
 	struct egpu_port_config config = { .flags = EGPU_CONFIG_QUARANTINE };
 	double cpu[3], made[3];
 	struct egpu *egpu;
-	int rounds, i;
+	int rounds, i, n;
 
 	if (argc != 3)
 		return 2;
@@ -256,11 +256,13 @@ int bench_scale(int argc, char **argv)
 	for (rounds = atoi(argv[2]); rounds > 0; rounds--) {
 		const int counts[] = { 1, 16, nr_ports };
 
-		for (i = 0; i < 3; i++) {
+		/* Up and down by turns, so that none always comes first. */
+		for (n = 0; n < 3; n++) {
+			i = rounds % 2 ? n : 2 - n;
 			track(egpu, counts[i]);
 			attach(egpu, argv[1], &cpu[i], &made[i]);
-			if (!i)
-				continue;
+		}
+		for (i = 1; i < 3; i++) {
 			printf("cpu_%d %.3f %.3f\n", counts[i], cpu[i], cpu[0]);
 			printf("accesses_%d %.0f %.0f\n", counts[i], made[i],
 			       made[0]);

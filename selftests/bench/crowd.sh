@@ -318,7 +318,7 @@ scale() {
 	local n
 	all_live
 	loaded
-	egpu_bench scale "$SIM/h/p0/gpu" 20 > "$KTAP_TMP/lines" ||
+	egpu_bench scale "$SIM/h/p0/gpu" 30 > "$KTAP_TMP/lines" ||
 		fail "$(tail -n 1 "$KTAP_TMP/lines")"
 	for n in 16 256; do
 		pairs_of "cpu_$n"
