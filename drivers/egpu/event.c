@@ -405,7 +405,10 @@ static bool egpu_reader_wants(const struct egpu_reader *reader,
 	return !reader->port || reader->port == event->port;
 }
 
-/* @telling: gets the event, too; may be NULL */
+/*
+ * Who tells an event holds a port's lock: many readers do not make it wait.
+ * @telling gets the event, too; it may be NULL.
+ */
 static void egpu_event_queue(struct egpu_event *event,
 			     struct egpu_telling *telling)
 {
@@ -416,9 +419,15 @@ static void egpu_event_queue(struct egpu_event *event,
 	many = egpu_nr_readers > EGPU_WAKE_AT_ONCE;
 	event->seq = ++egpu_event_seq;
 	event->time_ns = ktime_get_ns();
-	list_for_each_entry(reader, &egpu_readers, node)
-		if (egpu_reader_wants(reader, event))
-			egpu_reader_push(reader, event);
+	list_for_each_entry(reader, &egpu_readers, node) {
+		if (!egpu_reader_wants(reader, event))
+			continue;
+		egpu_reader_push(reader, event);
+		if (!many)
+			egpu_reader_wake(reader);
+	}
+	if (many)
+		queue_work(system_dfl_wq, &egpu_wake_work);
 	if (telling) {
 		telling->event = *event;
 		list_add_tail(&telling->node, &egpu_untold);
@@ -558,10 +567,15 @@ void egpu_event_send(struct egpu_port *port, struct egpu_event *event)
 	struct egpu_telling *telling;
 
 	lockdep_assert_held(&port->lock);
+	if (told && atomic_read(&egpu_untold_nr) >= EGPU_UNTOLD_MAX) {
+		atomic_inc(&egpu_untold_lost);
+		told = false;
+	}
 	telling = told ? kmalloc(sizeof(*telling), GFP_KERNEL) : NULL;
 	if (telling) {
 		egpu_port_get(port);
 		telling->port = port;
+		atomic_inc(&egpu_untold_nr);
 	}
 	egpu_event_queue(event, telling);
 	trace_egpu_event(event);
