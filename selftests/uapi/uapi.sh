@@ -11,6 +11,7 @@ setup() {
 		plug audio rp0 edu addr=0x0.1
 		plug gpu0 rp0 secondary-vga addr=0x0.0 multifunction=on
 		wait_bound rp0
+		wait_for 5 node "$(gpu rp0)"
 	fi
 }
 
