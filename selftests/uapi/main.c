@@ -214,10 +214,16 @@ static void setup_node(int fd)
 		.functions = (uintptr_t)fn,
 	};
 	char dir[PATH_MAX];
-	unsigned int i;
+	unsigned int i, looks;
 
-	if (dev_call(fd, EGPU_IOC_FUNCTION_LIST, &list))
-		return;
+	/* A port that was tracked just now is still to be scanned. */
+	list.count = 0;
+	for (looks = 0; !list.count && looks < 200; looks++) {
+		usleep(looks ? 10000 : 0);
+		list.count = ARRAY_SIZE(fn);
+		if (dev_call(fd, EGPU_IOC_FUNCTION_LIST, &list))
+			return;
+	}
 	for (i = 0; i < list.count && i < ARRAY_SIZE(fn); i++) {
 		snprintf(dir, sizeof(dir),
 			 "/sys/bus/pci/devices/%04x:%02x:%02x.%x",
