@@ -6,10 +6,7 @@
 . lib/bench.sh
 
 setup() {
-	egpu_load
-	plug_gpu gpu0
-	track rp0
-	wait_state rp0 READY
+	bench_gpu
 }
 
 teardown() {

@@ -6,10 +6,7 @@
 . lib/bench.sh
 
 setup() {
-	egpu_load
-	plug_gpu gpu0
-	track rp0
-	wait_state rp0 READY
+	bench_gpu
 	egpu_bench crowd 500 200 > "$KTAP_TMP/crowd" &
 	wait_for 60 grep -q ready "$KTAP_TMP/crowd"
 	hold "$(node "$(gpu rp0)")"

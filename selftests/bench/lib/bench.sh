@@ -82,3 +82,11 @@ bench_ports() {
 		egpuctl track "$(sim_addr "f/p$i")" > /dev/null
 	done
 }
+
+# bench_gpu: egpu, and a GPU that is READY at rp0
+bench_gpu() {
+	egpu_load
+	plug_gpu gpu0
+	track rp0
+	wait_state rp0 READY
+}
