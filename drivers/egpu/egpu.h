@@ -28,7 +28,7 @@
 /**
  * DOC: Lock order
  *
- * egpu_ports_lock -> egpu_port.lock -> the event lock (event.c).
+ * egpu_ports_lock -> egpu_port.lock -> the event lock -> a reader's (event.c).
  * egpu_port.link_lock is held over reads of registers, alone.
  *
  * They nest inside the kernel's rescan lock or a device_lock, whichever the
