@@ -5,7 +5,7 @@
  * found by device number; and the devices that a managed one's dma-bufs are
  * attached to. Advisory: opens cannot be prevented and closes send no event.
  * What a mapping alone keeps open, and others' dma-bufs, are for user space to
- * find; here it is told in whose files alone it has to look.
+ * find; here it is told at which processes alone it has to look.
  */
 #include <linux/cred.h>
 #include <linux/fdtable.h>
@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/major.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -24,6 +25,7 @@
 #define EGPU_NODES_ROOM	32
 #define EGPU_USERS_ROOM	64
 #define EGPU_USERS_MAX	65536
+#define EGPU_USERS_PAUSES_MAX	8
 
 /**
  * struct egpu_node - a device node of the GPU
@@ -58,6 +60,7 @@ struct egpu_found {
  * @found: grouped by process
  * @only_own: only processes of the caller's user id
  * @count: called for each open file of a task, raises @opens of nodes
+ * @mappings: count what is mapped as well, as suspect
  * @nr_nodes: nodes found, also those that did not fit
  * @nodes_room: entries that fit into @nodes
  * @nodes: what is looked for
@@ -69,6 +72,7 @@ struct egpu_users {
 	struct egpu_found *found;
 	bool only_own;
 	int (*count)(const void *users, struct file *file, unsigned int fd);
+	bool mappings;
 	u32 nr_nodes;
 	u32 nodes_room;
 	struct egpu_node *nodes;
@@ -195,24 +199,84 @@ static void egpu_users_add(struct egpu_users *users, struct task_struct *leader)
 	}
 }
 
-static void egpu_users_look(struct egpu_users *users)
+/* Whose mappings change just now is a suspect, too: it is not waited for. */
+static u32 egpu_mm_suspects(struct mm_struct *mm)
 {
-	struct task_struct *leader, *task;
+	struct vm_area_struct *vma;
+	u32 nr = 0;
+	VMA_ITERATOR(vmi, mm, 0);
 
-	rcu_read_lock();
-	for_each_process_thread(leader, task) {
-		/* Most threads share their leader's files. */
-		if (task != leader && task->files == leader->files)
-			continue;
-		if (users->only_own && !uid_eq(task_uid(leader), current_uid()))
+	if (!mmap_read_trylock(mm))
+		return 1;
+	for_each_vma(vmi, vma)
+		nr += vma->vm_file &&
+		      egpu_file_is_suspect(file_inode(vma->vm_file));
+	mmap_read_unlock(mm);
+	return nr;
+}
+
+static void egpu_users_look_at(struct egpu_users *users,
+			       struct task_struct *leader)
+{
+	bool mapped = !users->mappings;
+	struct task_struct *task;
+
+	for_each_thread(leader, task) {
+		/* Most share their leader's files, and all its memory. */
+		bool shares = task != leader && task->files == leader->files;
+
+		if (shares && mapped)
 			continue;
 		task_lock(task);
-		if (task->files)
+		if (task->files && !shares)
 			iterate_fd(task->files, 0, users->count, users);
+		if (!mapped && task->mm && !(task->flags & PF_KTHREAD)) {
+			users->nodes->opens += egpu_mm_suspects(task->mm);
+			mapped = true;
+		}
 		task_unlock(task);
 		egpu_users_add(users, leader);
 	}
+}
+
+/* Return: false when @leader ended meanwhile, whom nobody follows then. */
+static bool egpu_users_pause(struct task_struct *leader)
+{
+	bool alive;
+
+	get_task_struct(leader);
 	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	alive = pid_alive(leader);
+	put_task_struct(leader);
+	return alive;
+}
+
+/* Return: false when it has to begin anew. */
+static bool egpu_users_try(struct egpu_users *users, bool pause)
+{
+	struct task_struct *leader;
+
+	users->nr = 0;
+	guard(rcu)();
+	for_each_process(leader) {
+		if (users->only_own && !uid_eq(task_uid(leader), current_uid()))
+			continue;
+		egpu_users_look_at(users, leader);
+		if (pause && need_resched() && !egpu_users_pause(leader))
+			return false;
+	}
+	return true;
+}
+
+/* All of a big machine take milliseconds: others may run meanwhile. */
+static void egpu_users_look(struct egpu_users *users)
+{
+	u32 i = 0;
+
+	while (!egpu_users_try(users, i < EGPU_USERS_PAUSES_MAX))
+		i++;
 }
 
 /* Nobody knows which process is behind it: it stands there with pid 0. */
@@ -305,7 +369,6 @@ static int egpu_users_fill(struct egpu_users *users)
 			break;
 		room = min_t(u32, users->nr * 2, EGPU_USERS_MAX);
 		kvfree(users->found);
-		users->nr = 0;
 	}
 	users->nr = min(users->nr, users->room);
 	return 0;
@@ -333,10 +396,12 @@ struct egpu_users *egpu_users_find(struct egpu_port *port, bool only_own)
 }
 
 /**
- * egpu_users_suspects() - look who has a file open that may lead to a GPU
+ * egpu_users_suspects() - look who has a file open or mapped that may lead to a
+ *	GPU
  * @only_own: only processes of the caller's user id
  *
- * Return: an element for each file table that has one, or ERR_PTR(-ENOMEM).
+ * Return: an element for each file table or memory that has one, or
+ * ERR_PTR(-ENOMEM).
  */
 struct egpu_users *egpu_users_suspects(bool only_own)
 {
@@ -349,6 +414,7 @@ struct egpu_users *egpu_users_suspects(bool only_own)
 	users->nr_nodes = 1;
 	users->only_own = only_own;
 	users->count = egpu_file_suspect;
+	users->mappings = true;
 	if (!users->nodes || egpu_users_fill(users))
 		return ERR_PTR(-ENOMEM);
 	return_ptr(users);

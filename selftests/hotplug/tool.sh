@@ -142,6 +142,18 @@ users() {
 	like "$(egpuctl users "${PORT[rp0]}")" "$user .*egpu_test_user"
 }
 
+prove mapped "users names who has no file open any more, but its memory mapped"
+mapped() {
+	local card
+	ready rp0
+	card=$(node "$GPU")
+	user hold -m "$card"
+	is "$(user_has "$user" "$card")" 0
+	is "$(json '.users | map([.pid, .kind, .nodes[0]] | map(tostring) |
+		join(" ")) | join(",")' users "${PORT[rp0]}")" \
+		"$user mapping ${card##*/}"
+}
+
 prove unprivileged "who is not root may look, and change nothing: exit 5"
 unprivileged() {
 	ready rp0

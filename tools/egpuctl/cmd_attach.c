@@ -71,10 +71,12 @@ static enum exit_code report(struct ctl *ctl, const struct view *view)
 	if (view->gpu) {
 		struct egpu_address a = egpu_function_address(view->gpu);
 		char address[EGPU_ADDRESS_LEN];
+		char name[GPU_NAME_LEN];
 
+		view_gpu_name(view, name);
 		say(ctl, "%s %s, %s", egpu_address_format(&a, address),
-		    view->gpu_name, view->gpu->driver[0] ? view->gpu->driver
-							 : "no driver");
+		    name, view->gpu->driver[0] ? view->gpu->driver
+					       : "no driver");
 		for (i = 0; i < view->nr_nodes; i++)
 			say(ctl, "%s%s", i ? " " : ", ", view->nodes[i].name);
 	}

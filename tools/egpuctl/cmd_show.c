@@ -55,13 +55,15 @@ static void print_gpu(const struct view *view)
 {
 	struct egpu_address a;
 	char address[EGPU_ADDRESS_LEN];
+	char name[GPU_NAME_LEN];
 	int i;
 
 	if (!view->gpu)
 		return;
 	a = egpu_function_address(view->gpu);
+	view_gpu_name(view, name);
 	printf("  GPU      %s %s, %s", egpu_address_format(&a, address),
-	       view->gpu_name, view->gpu->flags & EGPU_FUNCTION_HELD ?
+	       name, view->gpu->flags & EGPU_FUNCTION_HELD ?
 	       "held" : view->gpu->driver[0] ? view->gpu->driver : "no driver");
 	for (i = 0; i < view->nr_nodes; i++)
 		printf("%s%s", i ? " " : ", ", view->nodes[i].name);

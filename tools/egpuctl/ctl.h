@@ -349,8 +349,6 @@ bool learned_newest(const struct learned *learned, struct learned_key *key,
  * @nr_functions: how many
  * @dma: the module tells what their DMA is like
  * @gpu: the function that is the GPU, NULL
- * @gpu_name: its name, or its numbers
- * @gpu_known: it is a name
  * @saved: it is in the configuration
  * @nodes: the GPU's device nodes
  * @nr_nodes: how many
@@ -377,8 +375,6 @@ struct view {
 	int nr_functions;
 	bool dma;
 	const struct egpu_function *gpu;
-	char gpu_name[128];
-	bool gpu_known;
 	struct egpu_node *nodes;
 	int nr_nodes;
 	struct egpu_hop *hops;
@@ -395,6 +391,9 @@ struct view {
 	int nr_below;
 };
 
+#define GPU_NAME_LEN	128
+
+bool view_gpu_name(const struct view *view, char buf[GPU_NAME_LEN]);
 int ports_below(struct ctl *ctl, const struct egpu_port_info *info,
 		uint32_t ids[MAX_BELOW]);
 

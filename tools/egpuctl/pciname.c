@@ -36,6 +36,8 @@ static struct pci_access *names_in(char *list)
 	access->debug = no_message;
 	if (list)
 		pci_set_name_list_path(access, list, 1);
+	/* What somebody once asked the net for, in a home folder. */
+	pci_set_param(access, "net.cache_name", "");
 	return access;
 }
 

@@ -93,10 +93,17 @@ static void get_gpu(struct view *view)
 	if (!view->gpu)
 		return;
 	address = egpu_function_address(view->gpu);
-	view->gpu_known = device_name(view->gpu->vendor, view->gpu->device,
-				      false, view->gpu_name,
-				      sizeof(view->gpu_name));
 	view->nr_nodes = egpu_nodes(&address, &view->nodes);
+}
+
+/*
+ * Its name, or its numbers. Looked up only where it is said: without udev's index
+ * all of pci.ids is read. Return: it is a name.
+ */
+bool view_gpu_name(const struct view *view, char buf[GPU_NAME_LEN])
+{
+	return device_name(view->gpu->vendor, view->gpu->device, false, buf,
+			   GPU_NAME_LEN);
 }
 
 /* Slot ports below a cable port. Return: how many. */

@@ -53,6 +53,7 @@ static struct json_object *gpu_json(const struct view *view)
 	struct egpu_address a;
 	struct json_object *o;
 	char text[EGPU_ADDRESS_LEN];
+	char name[GPU_NAME_LEN];
 
 	if (!gpu)
 		return NULL;
@@ -61,7 +62,7 @@ static struct json_object *gpu_json(const struct view *view)
 	put_text(o, "address", egpu_address_format(&a, text));
 	put_hex(o, "vendor_id", gpu->vendor);
 	put_hex(o, "device_id", gpu->device);
-	put_text(o, "name", view->gpu_known ? view->gpu_name : NULL);
+	put_text(o, "name", view_gpu_name(view, name) ? name : NULL);
 	put_text(o, "driver", gpu->driver[0] ? gpu->driver : NULL);
 	put(o, "nodes", nodes_json(view->nodes, view->nr_nodes));
 	return o;

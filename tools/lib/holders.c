@@ -2,7 +2,8 @@
 /*
  * Who holds a GPU in a way that the module cannot see by device number: a
  * mapping without an open file, a BAR file, VFIO, a dma-buf, KFD, NVIDIA's own
- * nodes. One walk over /proc for all of them.
+ * nodes. One look at /proc for all of them, and there at those only of whom the
+ * module says that they may hold one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,8 +42,6 @@ struct walk {
 	int nr_exporters;
 	char shared[EGPU_NAME_LEN];	/* a driver of several functions */
 	bool kfd;
-	struct egpu_user *suspects;
-	int nr_suspects;	/* negative: everybody is one */
 	uint32_t pid;
 	int error;
 };
@@ -271,28 +270,48 @@ static void walk_maps(struct walk *walk)
 	free(maps);
 }
 
-/* The module saw all files; most processes have none that could matter. */
-static bool is_suspect(const struct walk *walk)
+static void walk_process(struct walk *walk, uint32_t pid)
 {
-	int i;
-
-	for (i = 0; i < walk->nr_suspects; i++)
-		if (walk->suspects[i].pid == walk->pid)
-			return true;
-	return walk->nr_suspects < 0;
+	walk->pid = pid;
+	egpu_scan(one_fd, walk, egpu_roots.proc, "%u/fd", pid);
+	walk_maps(walk);
 }
 
 static int one_process(const char *name, void *arg)
 {
 	struct walk *walk = arg;
 
-	if (*name < '0' || *name > '9')
-		return 0;
-	walk->pid = (uint32_t)strtoul(name, NULL, 10);
-	if (is_suspect(walk))
-		egpu_scan(one_fd, walk, egpu_roots.proc, "%s/fd", name);
-	walk_maps(walk);
+	if (*name >= '0' && *name <= '9')
+		walk_process(walk, (uint32_t)strtoul(name, NULL, 10));
 	return walk->error;
+}
+
+/* The elements of a process follow each other; pid 0 is in another namespace. */
+static void walk_suspects(struct walk *walk, const struct egpu_user *suspects,
+			  int count)
+{
+	uint32_t last = 0;
+	int i;
+
+	for (i = 0; i < count && !walk->error; i++) {
+		if (suspects[i].pid != last)
+			walk_process(walk, suspects[i].pid);
+		last = suspects[i].pid;
+	}
+}
+
+/* A module that is too old to name suspects: everybody is one. */
+static void walk_processes(struct walk *walk, struct egpu *egpu)
+{
+	struct egpu_user *suspects;
+	int count = egpu_suspects(egpu, &suspects);
+
+	if (count < 0) {
+		egpu_scan(one_process, walk, egpu_roots.proc, "%s", "");
+		return;
+	}
+	walk_suspects(walk, suspects, count);
+	free(suspects);
 }
 
 struct kfd {
@@ -420,15 +439,11 @@ int egpu_holders(struct egpu *egpu, struct egpu_port_users *ports, int count)
 
 	for (i = 0; i < count; i++)
 		any |= add_port(&walk, &ports[i]);
-	if (any && !walk.error) {
-		walk.nr_suspects = egpu_suspects(egpu, &walk.suspects);
-		egpu_scan(one_process, &walk, egpu_roots.proc, "%s", "");
-	}
+	if (any && !walk.error)
+		walk_processes(&walk, egpu);
 	for (i = 0; i < walk.nr_targets; i++)
 		free(walk.targets[i].path);
 	free(walk.targets);
 	free(walk.exporters);
-	if (walk.nr_suspects >= 0)
-		free(walk.suspects);
 	return walk.error;
 }

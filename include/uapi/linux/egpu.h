@@ -622,12 +622,13 @@ struct egpu_user {
  * CAP_SYS_ADMIN see the processes of their own user id. The answer is already
  * old when it arrives: opening cannot be prevented.
  *
- * With EGPU_USER_LIST_SUSPECTS instead all processes that have a file open which
- * may lead to some GPU: a file of sysfs (a BAR), a dma-buf, a character device
- * other than memory and terminals (VFIO, a vendor's own). Nobody else can have
- * such a file open, so nobody else's files have to be looked at. A process can
- * stand there more than once; of its elements @pid, @uid, @start_time, @comm and
- * @opens, the number of such files, mean something.
+ * With EGPU_USER_LIST_SUSPECTS instead all processes that have a file open, or
+ * mapped, which may lead to some GPU: a file of sysfs (a BAR), a dma-buf, a
+ * character device other than memory and terminals (VFIO, a vendor's own); and
+ * those whose mappings change at this moment. Nobody else holds such a file, so
+ * nobody else has to be looked at. A process can stand there more than once, all
+ * its elements together; of these @pid, @uid, @start_time, @comm and @opens, the
+ * number of such files, mean something.
  *
  * Errors: ENOENT no such port, ENODEV it is gone.
  */
