@@ -612,7 +612,8 @@ void egpu_event_function(struct egpu_port *port, enum egpu_event_type type,
 
 int egpu_event_init(void)
 {
-	egpu_tell_wq = alloc_ordered_workqueue("egpu_tell", WQ_HIGHPRI);
+	/* Readers come before the log. */
+	egpu_tell_wq = alloc_ordered_workqueue("egpu_tell", 0);
 	return egpu_tell_wq ? 0 : -ENOMEM;
 }
 

@@ -196,6 +196,9 @@ static enum exit_code beat_learned(struct ctl *ctl,
 	struct view view;
 	int ret = 0;
 
+	/* the view before the training has read it */
+	if (!learned_any(ctl->learned))
+		return EXIT_DONE;
 	view_get(ctl, port, 0, &view);
 	if (view_key(&view, &key) && view.learned.limit &&
 	    (!speed || view.learned.limit < speed)) {

@@ -26,6 +26,7 @@ PACKAGES = {
     "bash": ["bin/bash"],
     "coreutils": ["bin/date", "bin/stat"],
     "kmod": ["bin/kmod"],
+    "libc-bin": ["bin/ldconfig"],
     "udev": ["bin/udevadm",
              "lib/udev/rules.d/50-udev-default.rules",
              "lib/udev/rules.d/60-drm.rules",
