@@ -12,9 +12,9 @@
 # The ratio of each pair is taken, and their median: what slows the machine down
 # slows both. The host makes build/bench/results.json from the records.
 
-# As "quiet" has it, which Debian boots with: where the console is a serial line
-# each line of the log takes 10 ms there, most of what is measured.
-dmesg -n 4
+# Warnings alone, as with "quiet", which Debian boots with: each line takes 10 ms
+# where the console is a serial line, and would be most of what is measured.
+dmesg -n 5
 
 # pair OURS [PEER]: numbers in the record's unit; without a peer, ours alone
 pair() {
