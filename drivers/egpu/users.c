@@ -204,6 +204,7 @@ static u32 egpu_mm_suspects(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
 	u32 nr = 0;
+
 	VMA_ITERATOR(vmi, mm, 0);
 
 	if (!mmap_read_trylock(mm))
