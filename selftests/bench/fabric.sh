@@ -293,19 +293,24 @@ timed() {
 	took=$(($(us) - start))
 }
 
-prove -t 120 script "egpuctl link PORT speed, beside a script with setpci"
+prove -t 120 script "LINK_SET, and egpuctl link PORT speed, beside a script with setpci"
 script() {
-	local ours
+	local ours cli=()
 	fabric
 	with
 	sim_plug f/p/gpu
 	await READY
 	training 20
 	for _ in {1..20}; do
+		ours=$(egpu_bench link "$ADDR" 8)
+		timed by_setpci 4
+		pair "$ours" "$took"
 		timed egpuctl link "$ADDR" speed 8 --live --yes
 		ours=$took
 		timed by_setpci 4
-		pair "$ours" "$took"
+		cli+=("$ours $took")
 	done
 	record link_retrain/script us "a script with setpci" "$WHERE"
+	pair_all "${cli[@]}"
+	record link_retrain/script_cli us "a script with setpci" "$WHERE"
 }

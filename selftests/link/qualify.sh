@@ -174,7 +174,8 @@ unreached() {
 	one
 	sim_set f/p/gpu "ber=16 2e-10" error_limit=10
 	qualify --seconds 0.3
-	is "${Q[16]} ${Q[8]}" "not-reached clean"
+	# it came up, and fell back before it was looked at, or after
+	like "${Q[16]} ${Q[8]}" "^(not-reached|changed) clean$"
 	ends 8 8 0
 	sim_set f/p/gpu "ber=16 0" untrainable_above=8 recovery_failures=1
 	qualify --seconds 0.3
@@ -185,6 +186,7 @@ unreached() {
 prove -t 60 users "who uses the GPU is not disturbed"
 users() {
 	one
+	wait_for 10 sim_bound f/p/gpu
 	# shellcheck disable=SC2217 # it holds it open
 	sleep 30 < "/dev/dri/$(cd "$PCI/$(sim_addr f/p/gpu)/drm" &&
 		echo renderD*)" &
