@@ -494,7 +494,7 @@ ber_burst() {
 
 prove ber_load "errors under load: one in so many accesses to what is below, none else"
 ber_load() {
-	local seen errors _
+	local seen more errors _
 	up
 	sim_set f/p/d ber "16 0.02 load"
 	is "$(sim_get f/p/d ber)" "16.0 GT/s 2e-2 load"
@@ -506,7 +506,11 @@ ber_load() {
 		lspci -xxxx -s "$(sim_addr f/p/d)" > /dev/null
 		seen=$(sim_get f/p/fault seen)
 		errors=$(sim_stat f/p errors)
-		is "$errors" $((seen / 50)) "errors after $seen accesses"
+		more=$(sim_get f/p/fault seen)
+		# Up to 49 went before, and the kernel may look at it any time.
+		[ "$errors" -ge $((seen / 50)) ] &&
+			[ "$errors" -le $((more / 50 + 1)) ] ||
+			fail "$errors errors after $seen to $more accesses"
 	done
 	[ "$errors" -ge 4 ]
 	stat recoveries 0
