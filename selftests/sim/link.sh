@@ -508,9 +508,10 @@ ber_load() {
 		errors=$(sim_stat f/p errors)
 		more=$(sim_get f/p/fault seen)
 		# Up to 49 went before, and the kernel may look at it any time.
-		[ "$errors" -ge $((seen / 50)) ] &&
-			[ "$errors" -le $((more / 50 + 1)) ] ||
+		if [ "$errors" -lt $((seen / 50)) ] ||
+			[ "$errors" -gt $((more / 50 + 1)) ]; then
 			fail "$errors errors after $seen to $more accesses"
+		fi
 	done
 	[ "$errors" -ge 4 ]
 	stat recoveries 0
