@@ -199,7 +199,10 @@ static void egpu_users_add(struct egpu_users *users, struct task_struct *leader)
 	}
 }
 
-/* Whose mappings change just now is a suspect, too: it is not waited for. */
+/*
+ * Under task_lock(), which keeps @mm. Whose mappings change just now is a suspect,
+ * too: nobody is waited for.
+ */
 static u32 egpu_mm_suspects(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
