@@ -145,7 +145,7 @@ static int test_dirty_tail(const void *arg)
 			       "dirty last byte", i);
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
@@ -169,7 +169,7 @@ static int test_absurd_size(const void *arg)
 		       err_name(err));
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
@@ -199,7 +199,7 @@ static int test_reserved(const void *arg)
 		}
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
@@ -228,7 +228,7 @@ static int test_flags(const void *arg)
 		}
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
@@ -289,7 +289,7 @@ static int test_addresses(const void *arg)
 		guard_free(p, i);
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
@@ -319,8 +319,8 @@ static int test_read_only(const void *arg)
 	usleep(100000);
 	if (err) {
 		now = dev_snapshot(su.port);
-		EXPECT(snapshot_same(&before, &now),
-		       "%s failed, but changed the port", info->name);
+		EXPECT_SAME(&before, &now, "%s failed, but changed the port",
+			    info->name);
 		EXPECT(read(events, &event, sizeof(event)) < 0,
 		       "%s failed, but caused an event of type %u",
 		       info->name, event.type);
@@ -356,7 +356,7 @@ static int test_unknown_port(const void *arg)
 			       ports[i]);
 	}
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 

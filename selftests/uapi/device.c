@@ -65,10 +65,17 @@ struct egpu_port_info dev_snapshot(uint32_t port)
 	return info;
 }
 
-bool snapshot_same(const struct egpu_port_info *a,
-		   const struct egpu_port_info *b)
+bool snapshot_same(const struct egpu_port_info *before,
+		   const struct egpu_port_info *now)
 {
-	return !memcmp(a, b, sizeof(*a));
+	const unsigned char *a = (const void *)before, *b = (const void *)now;
+	size_t i;
+
+	for (i = 0; i < sizeof(*before); i++)
+		if (a[i] != b[i])
+			printf("#   byte %zu of PORT_INFO: %u, now %u\n", i,
+			       a[i], b[i]);
+	return !memcmp(a, b, sizeof(*before));
 }
 
 int dev_set_policy(int fd, uint32_t port, uint32_t policy)

@@ -166,7 +166,7 @@ static int test_fuzz_nobody(const void *arg)
 	(void)arg;
 	result = run_as(become_nobody, fuzz_nobody, NULL);
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return result ? result : test_result();
 }
 

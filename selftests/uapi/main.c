@@ -214,16 +214,10 @@ static void setup_node(int fd)
 		.functions = (uintptr_t)fn,
 	};
 	char dir[PATH_MAX];
-	unsigned int i, looks;
+	unsigned int i;
 
-	/* A port that was tracked just now is still to be scanned. */
-	list.count = 0;
-	for (looks = 0; !list.count && looks < 200; looks++) {
-		usleep(looks ? 10000 : 0);
-		list.count = ARRAY_SIZE(fn);
-		if (dev_call(fd, EGPU_IOC_FUNCTION_LIST, &list))
-			return;
-	}
+	if (dev_call(fd, EGPU_IOC_FUNCTION_LIST, &list))
+		return;
 	for (i = 0; i < list.count && i < ARRAY_SIZE(fn); i++) {
 		snprintf(dir, sizeof(dir),
 			 "/sys/bus/pci/devices/%04x:%02x:%02x.%x",
@@ -255,6 +249,19 @@ static void setup_second(int fd)
 	}
 }
 
+/* A port that was tracked just now is still to be scanned, and says EMPTY. */
+static void await_scan(int fd)
+{
+	struct egpu_port_info info;
+	unsigned int looks;
+
+	for (looks = 0; looks < 200; looks++) {
+		if (dev_info(fd, su.port, &info) || info.nr_functions)
+			return;
+		usleep(10000);
+	}
+}
+
 static int setup_port(int fd)
 {
 	struct egpu_port_config config = {
@@ -278,6 +285,7 @@ static int setup_port(int fd)
 	if (err)
 		return err;
 	su.port = config.port;
+	await_scan(fd);
 	dev_settle(fd, su.port);
 	err = dev_info(fd, su.port, &info);
 	su.gpu = !err && info.state == EGPU_STATE_READY;

@@ -122,7 +122,7 @@ static int test_who(const void *arg)
 
 	result = run_as(who->become, as_unprivileged, &fd);
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return result == TEST_PASS ? test_result() : result;
 }
 
@@ -169,7 +169,7 @@ static int test_passed_down(const void *arg)
 	EXPECT_ERR(send_fd(sock[0], fd), 0, "SCM_RIGHTS");
 	result = run_as(become_nobody, receive_and_try, sock);
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return result == TEST_PASS ? test_result() : result;
 }
 

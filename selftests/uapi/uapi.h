@@ -168,6 +168,9 @@ int test_skip(const char *why);
 	}								\
 } while (0)
 
+#define EXPECT_SAME(before, now, ...)					\
+	EXPECT(snapshot_same(before, now), __VA_ARGS__)
+
 const char *err_name(int err);
 
 /* device.c: shorthands around the ioctls. Return: 0 or an errno. */
@@ -176,8 +179,9 @@ int dev_call(int fd, unsigned int cmd, void *arg);
 int dev_info(int fd, uint32_t port, struct egpu_port_info *info);
 /* PORT_INFO without what changes by being looked at. */
 struct egpu_port_info dev_snapshot(uint32_t port);
-bool snapshot_same(const struct egpu_port_info *a,
-		   const struct egpu_port_info *b);
+/* Says what differs. */
+bool snapshot_same(const struct egpu_port_info *before,
+		   const struct egpu_port_info *now);
 int dev_set_policy(int fd, uint32_t port, uint32_t policy);
 /* The time in which losses are counted; none are, so it is free to change. */
 int dev_set_window(int fd, uint32_t port, uint32_t ms);

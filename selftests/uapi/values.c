@@ -130,8 +130,8 @@ static int test_config(const void *arg)
 		EXPECT_ERR(dev_call(fd, EGPU_IOC_PORT_CONFIG, &c),
 			   config_cases[i].want, "%s", config_cases[i].what);
 		now = dev_snapshot(su.port);
-		EXPECT(snapshot_same(&before, &now), "%s changed the port",
-		       config_cases[i].what);
+		EXPECT_SAME(&before, &now, "%s changed the port",
+			    config_cases[i].what);
 	}
 	dev_restore();
 	return test_result();
@@ -320,7 +320,7 @@ static int test_detach_values(const void *arg)
 	       .accepted = (uintptr_t)users);
 	usleep(100000);
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	dev_restore();
 	return test_result();
 }
@@ -340,7 +340,7 @@ static int test_detach_busy(const void *arg)
 	EXPECT_ERR(dev_call(fd, EGPU_IOC_DETACH, &d), 0, "no user is there");
 	EXPECT(!d.transaction, "a check began transaction %u", d.transaction);
 	now = dev_snapshot(su.port);
-	EXPECT(snapshot_same(&before, &now), "the port changed");
+	EXPECT_SAME(&before, &now, "the port changed");
 	return test_result();
 }
 
