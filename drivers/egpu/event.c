@@ -4,11 +4,14 @@
  * as tracepoint; and as one key=value line in the kernel log and as uevent of
  * /dev/egpu by a work item, in the same order. A serial console takes 10 ms for
  * a line, and neither jobs nor pciehp, who holds the rescan lock, wait for that.
+ * After a quiet time the first is told there at once; what follows in a burst,
+ * together, so that it does not take the processors from its readers.
  *
  * Events come from the state work, from jobs and from the bus notifier, always
  * with the port's lock held, so that one port's events are in order.
  */
 #include <linux/export.h>
+#include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -27,6 +30,7 @@
 #define EGPU_READ_BATCH		4
 #define EGPU_UNTOLD_MAX		1024
 #define EGPU_WAKE_AT_ONCE	8
+#define EGPU_TELL_PAUSE_MS	20
 
 /**
  * struct egpu_reader - the events of one open file
@@ -79,6 +83,7 @@ static DEFINE_SPINLOCK(egpu_event_lock);
 static LIST_HEAD(egpu_untold);
 static atomic_t egpu_untold_nr;		/* at most EGPU_UNTOLD_MAX, or so */
 static atomic_t egpu_untold_lost;	/* beyond that */
+static unsigned long egpu_told;		/* jiffies, when the log had all */
 static struct workqueue_struct *egpu_tell_wq;
 static LIST_HEAD(egpu_readers);
 static u32 egpu_nr_readers;
@@ -551,9 +556,19 @@ static void egpu_tell_work(struct work_struct *work)
 	lost = atomic_xchg(&egpu_untold_lost, 0);
 	if (lost)
 		pr_warn("egpu: %d events are not in this log\n", lost);
+	WRITE_ONCE(egpu_told, jiffies);
 }
 
-static DECLARE_WORK(egpu_tell, egpu_tell_work);
+static DECLARE_DELAYED_WORK(egpu_tell, egpu_tell_work);
+
+static void egpu_tell_soon(void)
+{
+	unsigned long pause = msecs_to_jiffies(EGPU_TELL_PAUSE_MS);
+	unsigned long since = jiffies - READ_ONCE(egpu_told);
+
+	queue_delayed_work(egpu_tell_wq, &egpu_tell,
+			   since < pause ? pause - since : 0);
+}
 
 /**
  * egpu_event_send() - tell everybody
@@ -580,7 +595,7 @@ void egpu_event_send(struct egpu_port *port, struct egpu_event *event)
 	egpu_event_queue(event, telling);
 	trace_egpu_event(event);
 	if (telling)
-		queue_work(egpu_tell_wq, &egpu_tell);
+		egpu_tell_soon();
 	else if (told)
 		egpu_event_tell(port, event);
 }
@@ -620,5 +635,6 @@ int egpu_event_init(void)
 /* All is told when it returns; nothing happens any more. */
 void egpu_event_exit(void)
 {
+	flush_delayed_work(&egpu_tell);
 	destroy_workqueue(egpu_tell_wq);
 }

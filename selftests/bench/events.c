@@ -3,7 +3,9 @@
  * egpu_bench events COUNT READERS PORT-ADDRESS: BATCH events at once, until each
  * of READERS has them all. Ours: PORT_CONFIG, and a read() of /dev/egpu that
  * blocks. The peer: "change" written to the uevent file of the same device, and
- * a recv() of the kernel's uevents, which libudev's monitor is. Time an event.
+ * a recv() of the kernel's uevents, which libudev's monitor is. Time an event:
+ * "rate OURS PEER". The peer does not begin before the kernel's log has ours,
+ * too: "log OURS" is the time until then.
  *
  * A reader ours finds out by the numbers whether one is missing that no overflow
  * record tells. At last the readers stand still while more come than their
@@ -12,9 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -187,18 +191,53 @@ static void side_begin(struct side *side)
 	}
 }
 
-static uint64_t batch(struct side *side, unsigned int count)
+/* Returns when that was. */
+static uint64_t batch(struct side *side)
 {
-	uint64_t start = bench_ns();
 	unsigned int i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < BATCH; i++)
 		side->send();
 	for (i = 0; i < nr_readers; i++)
 		while (sem_wait(&side->done))
 			;
-	start = bench_ns() - start;
-	return start / count;
+	return bench_ns();
+}
+
+/* Returns when the kernel's log had the event of this number. */
+static uint64_t logged(int kmsg, uint64_t seq)
+{
+	struct pollfd pollfd = { .fd = kmsg, .events = POLLIN };
+	char line[8192], want[32];
+	ssize_t got;
+
+	snprintf(want, sizeof(want), " seq=%llu ", (unsigned long long)seq);
+	do {
+		poll(&pollfd, 1, -1);
+		got = read(kmsg, line, sizeof(line) - 1);
+		/* EPIPE: it was overwritten */
+		if (got < 0 && errno != EPIPE)
+			bench_die("/dev/kmsg");
+		line[got < 0 ? 0 : got] = 0;
+	} while (!strstr(line, want));
+	return bench_ns();
+}
+
+static double us_each(uint64_t ns)
+{
+	return ns / 1000.0 / BATCH;
+}
+
+static void measure(int kmsg)
+{
+	uint64_t start = bench_ns(), rate, log, peers;
+
+	rate = batch(&ours) - start;
+	log = logged(kmsg, ours.readers[0].seq) - start;
+	start = bench_ns();
+	peers = batch(&peer) - start;
+	printf("rate %.3f %.3f\nlog %.3f\n", us_each(rate), us_each(peers),
+	       us_each(log));
 }
 
 /* More than a queue holds, while nobody reads. */
@@ -223,7 +262,7 @@ int bench_events(int argc, char **argv)
 {
 	struct egpu_port_info info;
 	unsigned long count;
-	uint64_t time;
+	int kmsg;
 
 	if (argc != 4)
 		bench_die("events COUNT READERS PORT-ADDRESS");
@@ -239,11 +278,13 @@ int bench_events(int argc, char **argv)
 	uevent = open(UEVENT_FILE, O_WRONLY | O_CLOEXEC);
 	if (uevent < 0)
 		bench_die(UEVENT_FILE);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_CLOEXEC);
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
+		bench_die("/dev/kmsg");
 	side_begin(&ours);
 	side_begin(&peer);
 	while (count--) {
-		time = batch(&ours, BATCH);
-		bench_pair(time, batch(&peer, BATCH));
+		measure(kmsg);
 		if (!count)
 			break;
 		pthread_barrier_wait(&ours.go);

@@ -17,9 +17,12 @@ setup() {
 
 # measured READERS
 measured() {
-	pairs events 100 "$1" "$(port_addr rp0)"
+	egpu_bench events 100 "$1" "$(port_addr rp0)" > "$KTAP_TMP/lines"
+	pairs_of rate
 	record "event_rate/$1" us 'the kernel'"'"'s uevents (udev monitor)' \
 		'real pciehp'
+	pairs_of log
+	record "event_log/$1" us "" 'real pciehp'
 }
 
 prove -t 60 one "1 reader"

@@ -326,13 +326,34 @@ udev_events() {
 	like "$(cat "$KTAP_TMP/udev")" "EGPU_PORT=$(get rp0 port)"
 }
 
+# logged PATTERN: lines of rp0's events
+logged() {
+	dmesg_since | grep "${PORT[rp0]}: egpu: .*event=.*$1"
+}
+
 prove log_line "each state is one key=value line of the port in the kernel log"
 log_line() {
 	empty rp0
 	dmesg_mark
 	arrive rp0
 	await rp0 READY
-	is "$(dmesg_since | grep "${PORT[rp0]}: egpu: .*event=state" |
-		sed 's/.*from=\([A-Z]*\) to=\([A-Z]*\) .*/\1>\2/' |
+	wait_for 5 logged " to=READY "
+	is "$(logged state | sed 's/.*from=\([A-Z]*\) to=\([A-Z]*\) .*/\1>\2/' |
 		tr '\n' ' ')" "EMPTY>HELD HELD>BINDING BINDING>READY "
+}
+
+prove log_burst "each event of a burst has its line, the last one, too"
+log_burst() {
+	local i
+	dmesg_mark
+	for i in {1..20}; do
+		eg policy "${PORT[rp0]}" auto &
+	done
+	wait
+	wait_for 5 all_logged config 20
+}
+
+# all_logged EVENT COUNT
+all_logged() {
+	[ "$(logged "$1" | wc -l)" = "$2" ]
 }
