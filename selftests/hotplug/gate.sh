@@ -344,9 +344,8 @@ log_line() {
 
 prove log_burst "each event of a burst has its line, the last one, too"
 log_burst() {
-	local i
 	dmesg_mark
-	for i in {1..20}; do
+	for _ in {1..20}; do
 		eg policy "${PORT[rp0]}" auto &
 	done
 	wait
