@@ -131,9 +131,32 @@ told() {
 	told=$(($(tail -n 1 "$KTAP_TMP/told") - at))
 }
 
+# monitored ADDRESS: when does udevadm monitor say that? In $told.
+monitored() {
+	local line="" monitor at
+	exec {monitor}< <(exec udevadm monitor --kernel --subsystem-match=pci)
+	until [[ $line = KERNEL\ * ]]; do
+		read -r -t 10 -u "$monitor" line || fail "no udevadm monitor"
+	done
+	settle
+	trace_clear
+	sim_pull f/p/gpu
+	until [[ $line = *\ remove\ *"/$1 "* ]]; do
+		read -r -t 10 -u "$monitor" line || fail "$1 is not removed"
+	done
+	kill $!
+	exec {monitor}<&-
+	trace_until gone
+	at=$(trace_at sim_link first)
+	# KERNEL[SECONDS.MICROSECONDS] remove …, of CLOCK_MONOTONIC
+	line=${line#*[}
+	line=${line%%]*}
+	told=$((${line%.*} * 1000000 + 10#${line#*.} - at))
+}
+
 prove -t 240 notify "link gone → a reader knows, beside udevadm monitor"
 notify() {
-	local ours below slow=()
+	local ours below socket=() slow=()
 	fabric
 	trace_on egpu_sim/sim_link gone=r:pciehp_unconfigure_device
 	for _ in {1..20}; do
@@ -148,13 +171,18 @@ notify() {
 		without
 		sim_plug f/p/gpu
 		below=$(sim_addr f/p/gpu)
-		told removed kernel "/$below"
+		monitored "$below"
 		pair "$ours" "$told"
+		sim_plug f/p/gpu
+		told removed kernel "/$below"
+		socket+=("$ours $told")
 		sim_plug f/p/gpu
 		told removed udev "/$below"
 		slow+=("$ours $told")
 	done
-	record surprise_notify us "kernel's uevents" "$WHERE"
+	record surprise_notify us "udevadm monitor --kernel" "$WHERE"
+	pair_all "${socket[@]}"
+	record surprise_notify/socket us "kernel's uevents" "$WHERE"
 	pair_all "${slow[@]}"
 	record surprise_notify/udev us "udevd's uevents" "$WHERE"
 }
