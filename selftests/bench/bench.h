@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * egpu_bench: measurements that a shell is too slow for, one file a subject.
- * Each prints "OURS PEER" a line, for pair() of lib/bench.sh.
+ * Each prints "OURS PEER" a line, for pair() of lib/bench.sh, or with a word
+ * before that, for pairs_of().
  */
 #ifndef EGPU_BENCH_H
 #define EGPU_BENCH_H

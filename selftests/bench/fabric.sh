@@ -133,16 +133,16 @@ told() {
 
 # monitored ADDRESS: when does udevadm monitor say that? In $told.
 monitored() {
-	local line="" monitor at
+	local line="" monitor at wait=$((10 * ${VM_SLOW:-1}))
 	exec {monitor}< <(exec udevadm monitor --kernel --subsystem-match=pci)
 	until [[ $line = KERNEL\ * ]]; do
-		read -r -t 10 -u "$monitor" line || fail "no udevadm monitor"
+		read -r -t "$wait" -u "$monitor" line || fail "no udevadm monitor"
 	done
 	settle
 	trace_clear
 	sim_pull f/p/gpu
 	until [[ $line = *\ remove\ *"/$1 "* ]]; do
-		read -r -t 10 -u "$monitor" line || fail "$1 is not removed"
+		read -r -t "$wait" -u "$monitor" line || fail "$1 is not removed"
 	done
 	kill $!
 	exec {monitor}<&-
